@@ -1,0 +1,101 @@
+"""Time, passed in: the system's clock and a virtual one that moves only when told.
+
+Always true: this is the only module of pyk8s that reads the machine's clock. With the virtual clock nothing sleeps:
+`advance` fires what falls due, in order of time and then of registration.
+Not here: random numbers and uids (see `pyk8s.api.identity`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time in seconds since the epoch (`now_s`), a monotonic reading, and sleeping."""
+
+    def now_s(self) -> float: ...
+
+    def monotonic_s(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_s(self) -> float:
+        return time.time()
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class VirtualClock:
+    """A clock for tests and simulation, used from one event loop."""
+
+    SETTLE_ROUNDS = 50
+    """Loop turns given to what a timer woke before time moves on: enough for a chain of a few awaits."""
+
+    def __init__(self, start_s: float = 1_767_225_600.0) -> None:
+        self._now_s = self._start_s = start_s
+        self._order = itertools.count()
+        self._timers: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now_s(self) -> float:
+        return self._now_s
+
+    def monotonic_s(self) -> float:
+        return self._now_s - self._start_s
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        timer = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._timers, (self._now_s + seconds, next(self._order), timer))
+        await timer
+
+    @property
+    def next_timer_s(self) -> float | None:
+        """When the earliest sleeper is due, None without one."""
+        while self._timers and self._timers[0][2].done():
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    async def advance(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0) -> None:
+        """Move time forward, letting everything that falls due run before time moves on."""
+        end_s = self._now_s + seconds + 60 * minutes + 3600 * hours
+        await self._settle()
+        while (due_s := self.next_timer_s) is not None and due_s <= end_s:
+            self._now_s = max(self._now_s, due_s)
+            heapq.heappop(self._timers)[2].set_result(None)
+            await self._settle()
+        self._now_s = end_s
+        await self._settle()
+
+    async def _settle(self) -> None:
+        for _ in range(self.SETTLE_ROUNDS):
+            await asyncio.sleep(0)
+
+
+def rfc3339(seconds: float) -> str:
+    """metav1.Time: whole seconds in UTC, ``2026-01-01T00:00:00Z``."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rfc3339_micro(seconds: float) -> str:
+    """metav1.MicroTime: six decimals, ``2026-01-01T00:00:00.000000Z``."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_rfc3339(text: str) -> float:
+    """Seconds since the epoch. Raises ValueError."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

@@ -1,0 +1,30 @@
+"""Uids and random names, passed in: from the machine's entropy, or from a seed.
+
+Always true: everything random in pyk8s comes from an `Identity` given by the composition root.
+"""
+
+from __future__ import annotations
+
+import random
+from uuid import UUID
+
+NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+GENERATED_PREFIX_MAX = 58
+
+
+class Identity:
+    """A source of uids, name suffixes and jitter. ``seed`` None: not reproducible."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
+
+    def uid(self) -> str:
+        """An RFC 4122 version 4 uid, lower-case."""
+        return str(UUID(int=self.random.getrandbits(128), version=4))
+
+    def suffix(self, length: int = 5) -> str:
+        return "".join(self.random.choices(NAME_ALPHABET, k=length))
+
+    def generate_name(self, prefix: str) -> str:
+        """What the API server makes of metadata.generateName: at most 63 characters."""
+        return prefix[:GENERATED_PREFIX_MAX] + self.suffix()

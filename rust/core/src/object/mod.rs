@@ -1,0 +1,1 @@
+//! Objects as JSON bytes: decode, default, patch, assemble.

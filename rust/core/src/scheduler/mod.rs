@@ -1,0 +1,1 @@
+//! The scheduling framework: queue, cache, cycle, plugins.

@@ -1,0 +1,1 @@
+//! The MVCC store: revisions, transactions, watches, durability.

@@ -1,0 +1,24 @@
+//! The extension module `pyk8s._core`: registers what the rooms export, and nothing else.
+//!
+//! Invariant: one `register` line per room; each room's file converts, calls the core, converts back.
+
+mod errors;
+mod object;
+mod patches;
+mod scheduler;
+mod selector;
+mod store;
+
+use pyo3::prelude::*;
+
+/// The Rust engine behind `pyk8s.core`.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    store::register(module)?;
+    selector::register(module)?;
+    object::register(module)?;
+    patches::register(module)?;
+    scheduler::register(module)?;
+    Ok(())
+}
