@@ -1,6 +1,7 @@
 """The table of built-in resources: names, kinds, verbs, subresources, in discovery order.
 
 Always true: one entry per (group, version, plural); the table is data, so nothing here knows any single kind.
+Not here: custom resources.
 """
 
 from __future__ import annotations
@@ -93,10 +94,21 @@ def _resource(entry: dict[str, Any]) -> Resource:
     )
 
 
+GROUP_ORDER = (
+    "", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
+    "autoscaling", "batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io",
+    "storage.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io",
+    "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io",
+)  # fmt: skip
+"""Groups by priority, as discovery lists them: the first to know a name wins it."""
+
+
 @cache
 def resources() -> tuple[Resource, ...]:
-    """All built-in resources served by default."""
-    return tuple(_resource(entry) for entry in table("api-resources"))
+    """All built-in resources served by default, in discovery order: by group priority, newest version first."""
+    found = [_resource(entry) for entry in table("api-resources")]
+    newest_first = sorted(found, key=lambda r: r.version, reverse=True)
+    return tuple(sorted(newest_first, key=lambda r: GROUP_ORDER.index(r.group)))
 
 
 @cache

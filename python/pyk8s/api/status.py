@@ -13,7 +13,7 @@ from pyk8s.api.field import FieldError
 
 
 class StatusError(Exception):
-    """A failed request. ``details`` is the Status' details, {} left out."""
+    """A failed request. ``details`` None leaves the Status' details out, {} shows them empty."""
 
     def __init__(
         self, code: int, reason: str, message: str, details: dict[str, Any] | None = None, *, list_continue: str = ""
@@ -21,6 +21,7 @@ class StatusError(Exception):
         super().__init__(message)
         self.code, self.reason, self.message = code, reason, message
         self.details = details or {}
+        self.has_details = details is not None
         self.list_continue = list_continue
 
     @classmethod
@@ -30,7 +31,7 @@ class StatusError(Exception):
             int(body.get("code") or 500),
             str(body.get("reason") or ""),
             str(body.get("message") or ""),
-            body.get("details") or {},
+            body.get("details"),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,7 +44,7 @@ class StatusError(Exception):
         }
         if self.reason:
             body["reason"] = self.reason
-        if self.details:
+        if self.details or self.has_details:
             body["details"] = self.details
         body["code"] = self.code
         return body
