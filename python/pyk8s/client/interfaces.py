@@ -6,7 +6,7 @@ Not here: any implementation.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from pyk8s.api.http import Request, Response
@@ -67,7 +67,7 @@ class Client(Protocol):
         self,
         resource: Resource,
         name: str,
-        patch: Json | list[Json],
+        patch: Json | Sequence[Json],
         namespace: str = "",
         *,
         patch_type: PatchType = "merge",

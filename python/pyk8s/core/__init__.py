@@ -1,6 +1,6 @@
 """The one door to the engine: the Rust extension, its pure-Python twin, or both at once.
 
-``PYK8S_CORE`` chooses: ``rust`` (default), ``reference`` (readable and slow), ``mirror`` (both, compared after each call).
+``PYK8S_CORE`` chooses: ``rust`` (default), ``reference`` (readable and slow), ``mirror`` (both, compared each call).
 Always true: nothing outside this package imports `pyk8s._core` or `pyk8s.reference` in product code.
 """
 

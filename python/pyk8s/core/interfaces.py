@@ -323,7 +323,11 @@ class Store(Protocol):
 
     @classmethod
     def snapshot_restore(cls, snapshot: str, path: str) -> None:
-        """Make a store directory at ``path`` (must not exist) from a snapshot file. Raises StoreDamaged, FileExistsError."""
+        """Make a store directory at ``path`` (must not exist) from a snapshot file.
+
+        Raises:
+            StoreDamaged, FileExistsError.
+        """
 
     def close(self) -> None: ...
 
@@ -354,8 +358,8 @@ class Scheme(Protocol):
     def decode_json(self, kind: str, body: bytes) -> Decoded:
         """Read a body as ``kind``: types checked, unknown fields dropped and reported, zero values kept as sent.
 
-        Normalises as Go's decoder does: null for a non-pointer is left out, quantities are canonical, times are RFC 3339
-        in UTC. ``kind``/``apiVersion`` missing in the body are filled in.
+        Normalises as Go's decoder does: null for a non-pointer is left out, quantities are canonical, times are
+        RFC 3339 in UTC. ``kind``/``apiVersion`` missing in the body are filled in.
         Raises:
             DecodeError: syntax or type errors, in kube-apiserver's words.
         """

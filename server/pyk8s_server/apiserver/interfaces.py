@@ -79,7 +79,7 @@ class Strategy(Protocol):
     """Dotted paths whose ownership this endpoint never takes, for managedFields."""
 
     def prepare_for_create(self, context: Context, obj: Json) -> None:
-        """Drop what clients may not set (status), gated fields; set generation. Name and meta are done by the caller."""
+        """Drop what clients may not set (status) and gated fields; set generation. The caller does name and meta."""
 
     def validate(self, context: Context, obj: Json) -> list[FieldError]: ...
 
