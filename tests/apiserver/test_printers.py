@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from pyk8s_server.apiserver.registry.printers import printer_of_kind
 from pyk8s_server.apiserver.registry.printers.text import cut_list, duration
 

@@ -19,8 +19,17 @@ from pyk8s_server.apiserver.registry.printers import access, core, network, pods
 
 Cells = Callable[[Json, float], list[Any]]
 NO_TABLE = frozenset(
-    "Binding Eviction LocalSubjectAccessReview SelfSubjectAccessReview SelfSubjectReview SelfSubjectRulesReview "
-    "SubjectAccessReview TokenRequest TokenReview".split()
+    [
+        "Binding",
+        "Eviction",
+        "LocalSubjectAccessReview",
+        "SelfSubjectAccessReview",
+        "SelfSubjectReview",
+        "SelfSubjectRulesReview",
+        "SubjectAccessReview",
+        "TokenRequest",
+        "TokenReview",
+    ]
 )
 """Kinds that are answers, not stored objects: a Table of them is refused."""
 
