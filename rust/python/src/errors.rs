@@ -2,8 +2,8 @@
 //!
 //! Invariant: every variant has one class; `tests/contract/test_errors.py` walks them all.
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::call::PyCallArgs;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 /// Builds the exception `pyk8s.errors.<class>(*args)`.
