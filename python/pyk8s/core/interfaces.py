@@ -100,13 +100,25 @@ class Selection(Protocol):
             SelectorError: with Kubernetes' own words.
         """
 
+    @classmethod
+    def from_label_selector(cls, selector: bytes) -> Selection:
+        """The selection of a metav1.LabelSelector in JSON: ``null`` selects nothing, ``{}`` everything.
+
+        Raises:
+            SelectorError: with Kubernetes' own words.
+        """
+
     def matches(self, labels: Mapping[str, str], fields: Mapping[str, str]) -> bool: ...
 
     @property
     def is_everything(self) -> bool: ...
     @property
+    def is_nothing(self) -> bool:
+        """True only for the selection of an absent LabelSelector, which no object fulfils."""
+
+    @property
     def field_requirements(self) -> list[tuple[str, str, str]]:
-        """(field, "=" | "!=", value) in order of appearance; "==" is given as "="."""
+        """(field, "=" | "!=", value), sorted by the terms' text as Kubernetes reads them; "==" is given as "="."""
 
     @property
     def label_requirements(self) -> list[tuple[str, str, list[str]]]:
