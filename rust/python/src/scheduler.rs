@@ -1,7 +1,169 @@
-//! Binding of the scheduler room.
+//! Binding of the scheduler room: `SchedulerEngine` and its `Decision`.
+//!
+//! Invariant: one lock around the engine, taken with the GIL released; no Python object is touched under it.
 
+use pyk8s_core::scheduler::{Decision, SchedulerEngine, SchedulerError, SchedulerOptions};
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use std::sync::Mutex;
 
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use crate::errors::raise;
+
+#[pyclass(frozen, name = "Decision", module = "pyk8s._core")]
+struct PyDecision {
+    inner: Decision,
+}
+
+#[pymethods]
+impl PyDecision {
+    #[getter]
+    fn uid(&self) -> &str {
+        &self.inner.pod.uid
+    }
+
+    #[getter]
+    fn namespace(&self) -> &str {
+        &self.inner.pod.namespace
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        &self.inner.pod.name
+    }
+
+    #[getter]
+    fn outcome(&self) -> &'static str {
+        self.inner.outcome.name()
+    }
+
+    #[getter]
+    fn node_name(&self) -> &str {
+        &self.inner.node_name
+    }
+
+    #[getter]
+    fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    #[getter]
+    fn plugins(&self) -> Vec<&'static str> {
+        self.inner.plugins.clone()
+    }
+
+    #[getter]
+    fn attempts(&self) -> u32 {
+        self.inner.attempts
+    }
+
+    #[getter]
+    fn binding<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.inner.binding())
+    }
+}
+
+#[pyclass(frozen, name = "SchedulerEngine", module = "pyk8s._core")]
+struct PySchedulerEngine {
+    inner: Mutex<SchedulerEngine>,
+}
+
+impl PySchedulerEngine {
+    /// Runs `work` on the engine without the GIL.
+    fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut SchedulerEngine) -> T + Send) -> T {
+        py.detach(|| work(&mut self.inner.lock().expect("the engine never panics half-way through a change")))
+    }
+}
+
+fn raised(py: Python<'_>, error: SchedulerError) -> PyErr {
+    match error {
+        SchedulerError::Decode(text) => raise(py, "DecodeError", (text,)),
+    }
+}
+
+#[pymethods]
+impl PySchedulerEngine {
+    #[new]
+    #[pyo3(signature = (*, scheduler_name = "default-scheduler", percentage_of_nodes_to_score = 0, initial_backoff_s = 1.0, max_backoff_s = 10.0))]
+    fn new(
+        scheduler_name: &str,
+        percentage_of_nodes_to_score: usize,
+        initial_backoff_s: f64,
+        max_backoff_s: f64,
+    ) -> PySchedulerEngine {
+        let scheduler_name = scheduler_name.to_owned();
+        let options = SchedulerOptions {
+            scheduler_name,
+            percentage_of_nodes_to_score,
+            initial_backoff_s,
+            max_backoff_s,
+        };
+        PySchedulerEngine { inner: Mutex::new(SchedulerEngine::new(options)) }
+    }
+
+    fn set_node(&self, py: Python<'_>, node: &[u8]) -> PyResult<()> {
+        self.with(py, |engine| engine.set_node(node)).map_err(|e| raised(py, e))
+    }
+
+    fn remove_node(&self, py: Python<'_>, name: &str) {
+        self.with(py, |engine| engine.remove_node(name));
+    }
+
+    fn set_pod(&self, py: Python<'_>, pod: &[u8]) -> PyResult<()> {
+        self.with(py, |engine| engine.set_pod(pod)).map_err(|e| raised(py, e))
+    }
+
+    fn remove_pod(&self, py: Python<'_>, uid: &str) {
+        self.with(py, |engine| engine.remove_pod(uid));
+    }
+
+    fn schedule_one(&self, py: Python<'_>, now_s: f64) -> Option<PyDecision> {
+        self.with(py, |engine| engine.schedule_one(now_s)).map(|inner| PyDecision { inner })
+    }
+
+    #[pyo3(signature = (now_s, max_count = 100))]
+    fn schedule(&self, py: Python<'_>, now_s: f64, max_count: usize) -> Vec<PyDecision> {
+        let decisions = self.with(py, |engine| engine.schedule(now_s, max_count));
+        decisions.into_iter().map(|inner| PyDecision { inner }).collect()
+    }
+
+    fn forget(&self, py: Python<'_>, uid: &str) -> bool {
+        self.with(py, |engine| engine.forget(uid))
+    }
+
+    fn advance(&self, py: Python<'_>, now_s: f64) {
+        self.with(py, |engine| engine.advance(now_s));
+    }
+
+    fn next_deadline_s(&self, py: Python<'_>) -> Option<f64> {
+        self.with(py, |engine| engine.next_deadline_s())
+    }
+
+    fn evaluate<'py>(&self, py: Python<'py>, pod: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let answer = self.with(py, |engine| engine.evaluate(pod)).map_err(|e| raised(py, e))?;
+        Ok(PyBytes::new(py, &answer))
+    }
+
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (queue, node_count, bound_count, assumed_count) = self.with(py, |engine| {
+            (engine.counts(), engine.node_count(), engine.bound_count(), engine.assumed_count())
+        });
+        let counts = PyDict::new(py);
+        for (name, count) in [
+            ("active", queue.active),
+            ("backoff", queue.backoff),
+            ("unschedulable", queue.unschedulable),
+            ("gated", queue.gated),
+            ("nodes", node_count),
+            ("bound", bound_count),
+            ("assumed", assumed_count),
+        ] {
+            counts.set_item(name, count)?;
+        }
+        Ok(counts)
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyDecision>()?;
+    module.add_class::<PySchedulerEngine>()
 }

@@ -1,1 +1,33 @@
-//! The scheduling framework: queue, cache, cycle, plugins.
+//! The scheduling framework: queue, cache, cycle, plugins; kube-scheduler v1.36's decisions.
+//!
+//! Invariant: a decision depends on what was fed in and in which order, never on timing, hashing or threads.
+//! Invariant: all arithmetic on quantities and scores is 64-bit integers that saturate; only
+//! NodeResourcesBalancedAllocation works in floating point, as upstream does.
+//! Not here: reading watches, writing bindings and events (see `pyk8s.scheduler`).
+
+mod cache;
+mod cycle;
+mod engine;
+mod evaluate;
+mod event;
+mod framework;
+mod interner;
+mod manifest;
+mod node;
+mod node_selector;
+mod plugins;
+mod pod;
+mod quantity;
+mod queue;
+mod requests;
+mod resources;
+
+pub use engine::{Decision, Outcome, SchedulerEngine, SchedulerOptions};
+
+/// What the caller fed in that cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SchedulerError {
+    /// The text says which object and field, and what is wrong with it.
+    #[error("{0}")]
+    Decode(String),
+}

@@ -1,0 +1,43 @@
+//! Cluster events: what changed, as queueing hints see it.
+//!
+//! Invariant: a node update that changed nothing scheduling looks at (a heartbeat) is no event.
+//! Not here: which plugin cares for which event (each plugin's `hint`).
+
+use super::node::NodeFacts;
+use super::pod::PodInfo;
+
+#[derive(Debug)]
+pub enum ClusterEvent<'a> {
+    NodeAdded {
+        node: &'a NodeFacts,
+    },
+    NodeUpdated {
+        old: &'a NodeFacts,
+        node: &'a NodeFacts,
+    },
+    /// A pod that held a node's resources is gone or has ended.
+    AssignedPodDeleted {
+        pod: &'a PodInfo,
+    },
+    /// A pod on a node asks for less than before.
+    AssignedPodScaledDown {
+        old: &'a PodInfo,
+        pod: &'a PodInfo,
+    },
+}
+
+impl<'a> ClusterEvent<'a> {
+    /// The node as it was (None: it is new) and as it is, for the events about nodes.
+    pub fn node(&self) -> Option<(Option<&'a NodeFacts>, &'a NodeFacts)> {
+        match self {
+            ClusterEvent::NodeAdded { node } => Some((None, node)),
+            ClusterEvent::NodeUpdated { old, node } => Some((Some(old), node)),
+            _ => None,
+        }
+    }
+
+    /// True for a node event that made `fits` true, or found it true on a new node.
+    pub fn makes_true(&self, fits: impl Fn(&NodeFacts) -> bool) -> bool {
+        self.node().is_some_and(|(old, node)| fits(node) && !old.is_some_and(fits))
+    }
+}

@@ -1,0 +1,154 @@
+//! Nodes: what each is (from its object), and what its pods use of it.
+//!
+//! Invariant: `NodeInfo`'s sums are those of the pods in it, no more and no less.
+//! Not here: which nodes there are and in which order (see `cache`).
+
+use super::interner::{Interner, Symbol, EMPTY};
+use super::manifest;
+use super::pod::{HostPort, PodInfo};
+use super::resources::Resources;
+use super::SchedulerError;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    pub key: Symbol,
+    pub value: Symbol,
+    /// The value as an integer, for Gt and Lt.
+    pub number: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    NoSchedule,
+    PreferNoSchedule,
+    NoExecute,
+    Other,
+}
+
+impl Effect {
+    pub fn parse(text: &str) -> Effect {
+        match text {
+            "NoSchedule" => Effect::NoSchedule,
+            "PreferNoSchedule" => Effect::PreferNoSchedule,
+            "NoExecute" => Effect::NoExecute,
+            _ => Effect::Other,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taint {
+    pub key: Symbol,
+    pub value: Symbol,
+    pub effect: Effect,
+}
+
+/// What a Node object says, as far as scheduling goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeFacts {
+    pub name: Symbol,
+    pub is_unschedulable: bool,
+    /// Sorted by key.
+    pub labels: Vec<Label>,
+    /// In the object's order: the first that is not tolerated counts.
+    pub taints: Vec<Taint>,
+    pub allocatable: Resources,
+    /// (region, zone); both empty when the node has no such labels.
+    pub zone: (Symbol, Symbol),
+}
+
+const REGION_LABELS: [&str; 2] =
+    ["topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"];
+const ZONE_LABELS: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
+
+impl NodeFacts {
+    pub fn parse(json: &[u8], symbols: &mut Interner) -> Result<NodeFacts, SchedulerError> {
+        let node: manifest::Node =
+            serde_json::from_slice(json).map_err(|e| SchedulerError::Decode(format!("node: {e}")))?;
+        let meta = node.metadata.unwrap_or_default();
+        let name = meta.name.filter(|n| !n.is_empty());
+        let name = name.ok_or_else(|| SchedulerError::Decode("node: metadata.name is missing".into()))?;
+        let spec = node.spec.unwrap_or_default();
+        let allocatable = node.status.unwrap_or_default().allocatable.unwrap_or_default();
+        let texts = meta.labels.unwrap_or_default();
+        let first = |keys: &[&str; 2]| keys.iter().find_map(|k| texts.get(*k)).cloned().unwrap_or_default();
+        let zone = (symbols.intern(&first(&REGION_LABELS)), symbols.intern(&first(&ZONE_LABELS)));
+        let label = |(key, value): (&String, &String)| Label {
+            key: symbols.intern(key),
+            value: symbols.intern(value),
+            number: value.parse().ok(),
+        };
+        let mut labels: Vec<Label> = texts.iter().map(label).collect();
+        labels.sort_unstable_by_key(|l| l.key);
+        let taints = spec.taints.iter().flatten().map(|t| Taint {
+            key: symbols.intern(t.key.as_deref().unwrap_or_default()),
+            value: symbols.intern(t.value.as_deref().unwrap_or_default()),
+            effect: Effect::parse(t.effect.as_deref().unwrap_or_default()),
+        });
+        Ok(NodeFacts {
+            is_unschedulable: spec.unschedulable.unwrap_or(false),
+            labels,
+            taints: taints.collect(),
+            allocatable: Resources::parse(&allocatable, symbols, &format!("node {name}"))?,
+            zone,
+            name: symbols.intern(&name),
+        })
+    }
+
+    pub fn label(&self, key: Symbol) -> Option<&Label> {
+        self.labels.binary_search_by_key(&key, |l| l.key).ok().map(|at| &self.labels[at])
+    }
+}
+
+/// A node and the sums over its pods.
+#[derive(Clone, Debug, Default)]
+pub struct NodeInfo {
+    pub facts: NodeFacts,
+    /// False for a node that pods are bound to but whose object is not there (not yet, or not any more).
+    pub is_present: bool,
+    pub requested: Resources,
+    pub non_zero_milli_cpu: i64,
+    pub non_zero_memory_bytes: i64,
+    pub pod_count: i64,
+    pub ports: Vec<HostPort>,
+}
+
+impl NodeInfo {
+    pub fn add_pod(&mut self, pod: &PodInfo) {
+        let requests = &pod.shape.requests;
+        self.requested.add(&requests.requested);
+        self.non_zero_milli_cpu = self.non_zero_milli_cpu.saturating_add(requests.non_zero_milli_cpu);
+        self.non_zero_memory_bytes =
+            self.non_zero_memory_bytes.saturating_add(requests.non_zero_memory_bytes);
+        self.pod_count += 1;
+        self.ports.extend_from_slice(&pod.shape.ports);
+    }
+
+    pub fn remove_pod(&mut self, pod: &PodInfo) {
+        let requests = &pod.shape.requests;
+        self.requested.subtract(&requests.requested);
+        self.non_zero_milli_cpu = self.non_zero_milli_cpu.saturating_sub(requests.non_zero_milli_cpu);
+        self.non_zero_memory_bytes =
+            self.non_zero_memory_bytes.saturating_sub(requests.non_zero_memory_bytes);
+        self.pod_count -= 1;
+        assert!(self.pod_count >= 0, "a pod leaves only the node that it was added to");
+        for port in &pod.shape.ports {
+            if let Some(at) = self.ports.iter().position(|p| p == port) {
+                self.ports.swap_remove(at);
+            }
+        }
+    }
+
+    /// True when a wanted host port is taken; the wildcard address conflicts with every other.
+    pub fn has_conflict(&self, wanted: &HostPort) -> bool {
+        self.ports.iter().any(|used| used.conflicts_with(wanted))
+    }
+}
+
+impl HostPort {
+    pub fn conflicts_with(&self, other: &HostPort) -> bool {
+        self.port == other.port
+            && self.protocol == other.protocol
+            && (self.ip == other.ip || self.ip == EMPTY || other.ip == EMPTY)
+    }
+}

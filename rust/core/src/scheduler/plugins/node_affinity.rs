@@ -1,0 +1,74 @@
+//! NodeAffinity: nodeSelector and required terms refuse, preferred terms add their weights.
+
+use super::normalize_by_max;
+use crate::scheduler::cache::Cache;
+use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::framework::{Code, Plugin, Point, PreFilter, Rejection};
+use crate::scheduler::interner::Symbol;
+use crate::scheduler::node::{NodeFacts, NodeInfo};
+use crate::scheduler::pod::{PodInfo, PodShape};
+
+const REASON: &str = "node(s) didn't match Pod's node affinity/selector";
+const REASON_CONFLICT: &str = "pod affinity terms conflict";
+
+pub struct NodeAffinity;
+
+fn admits(shape: &PodShape, node: &NodeFacts) -> bool {
+    let selected =
+        shape.node_selector.iter().all(|(key, value)| node.label(*key).is_some_and(|l| l.value == *value));
+    selected && shape.required_terms.as_ref().is_none_or(|terms| terms.iter().any(|t| t.matches(node)))
+}
+
+/// The nodes that the required terms name, when every term names some.
+fn named_nodes(shape: &PodShape) -> Option<Vec<Symbol>> {
+    let terms = shape.required_terms.as_ref().filter(|t| !t.is_empty())?;
+    let mut names = Vec::new();
+    for term in terms {
+        names.extend(term.allowed_names()?);
+    }
+    Some(names)
+}
+
+impl Plugin for NodeAffinity {
+    fn name(&self) -> &'static str {
+        "NodeAffinity"
+    }
+
+    fn points(&self) -> &'static [Point] {
+        &[Point::PreFilter, Point::Filter, Point::Score]
+    }
+
+    fn pre_filter(&self, pod: &PodInfo, _cache: &Cache) -> PreFilter {
+        if pod.shape.node_selector.is_empty() && pod.shape.required_terms.is_none() {
+            return PreFilter::Skip;
+        }
+        match named_nodes(&pod.shape) {
+            None => PreFilter::Run,
+            Some(names) if names.is_empty() => {
+                PreFilter::Refuse(Code::UnschedulableAndUnresolvable, REASON_CONFLICT.to_owned())
+            }
+            Some(names) => PreFilter::Nodes(names),
+        }
+    }
+
+    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+        admits(&pod.shape, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
+    }
+
+    fn pre_score(&self, pod: &PodInfo) -> bool {
+        !pod.shape.preferred_terms.is_empty()
+    }
+
+    fn score(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+        let matching = pod.shape.preferred_terms.iter().filter(|(_, term)| term.matches(&node.facts));
+        matching.map(|(weight, _)| weight).sum()
+    }
+
+    fn normalize(&self, scores: &mut [i64]) {
+        normalize_by_max(scores, false);
+    }
+
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+        event.makes_true(|node| admits(&pod.shape, node))
+    }
+}

@@ -1,0 +1,33 @@
+//! NodeName: a pod that names its node fits no other.
+
+use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::framework::{Code, Plugin, Point, Rejection};
+use crate::scheduler::interner::{Symbol, EMPTY};
+use crate::scheduler::node::NodeInfo;
+use crate::scheduler::pod::PodInfo;
+
+const REASON: &str = "node(s) didn't match the requested node name";
+
+pub struct NodeName;
+
+fn admits(pod: &PodInfo, node: Symbol) -> bool {
+    pod.node_name == EMPTY || pod.node_name == node
+}
+
+impl Plugin for NodeName {
+    fn name(&self) -> &'static str {
+        "NodeName"
+    }
+
+    fn points(&self) -> &'static [Point] {
+        &[Point::Filter]
+    }
+
+    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+        admits(pod, node.facts.name) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
+    }
+
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+        matches!(event, ClusterEvent::NodeAdded { node } if admits(pod, node.name))
+    }
+}

@@ -1,0 +1,42 @@
+//! NodeUnschedulable: cordoned nodes take only pods that tolerate it.
+
+use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::framework::{Code, Plugin, Point, Rejection};
+use crate::scheduler::interner::{Interner, EMPTY};
+use crate::scheduler::node::{Effect, NodeFacts, NodeInfo, Taint};
+use crate::scheduler::pod::PodInfo;
+
+const REASON: &str = "node(s) were unschedulable";
+
+pub struct NodeUnschedulable {
+    taint: Taint,
+}
+
+impl NodeUnschedulable {
+    pub fn new(symbols: &mut Interner) -> Self {
+        let key = symbols.intern("node.kubernetes.io/unschedulable");
+        NodeUnschedulable { taint: Taint { key, value: EMPTY, effect: Effect::NoSchedule } }
+    }
+
+    fn admits(&self, pod: &PodInfo, node: &NodeFacts) -> bool {
+        !node.is_unschedulable || pod.shape.tolerates(&self.taint)
+    }
+}
+
+impl Plugin for NodeUnschedulable {
+    fn name(&self) -> &'static str {
+        "NodeUnschedulable"
+    }
+
+    fn points(&self) -> &'static [Point] {
+        &[Point::Filter]
+    }
+
+    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+        self.admits(pod, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
+    }
+
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+        event.makes_true(|node| self.admits(pod, node))
+    }
+}

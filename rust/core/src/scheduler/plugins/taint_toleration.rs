@@ -1,0 +1,48 @@
+//! TaintToleration: untolerated NoSchedule and NoExecute taints refuse, PreferNoSchedule ones cost score.
+
+use super::normalize_by_max;
+use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::framework::{Code, Plugin, Point, Rejection};
+use crate::scheduler::node::{Effect, NodeFacts, NodeInfo};
+use crate::scheduler::pod::{PodInfo, PodShape};
+
+const REASON: &str = "node(s) had untolerated taint(s)";
+
+pub struct TaintToleration;
+
+fn admits(pod: &PodInfo, node: &NodeFacts) -> bool {
+    let hard = |effect| matches!(effect, Effect::NoSchedule | Effect::NoExecute);
+    node.taints.iter().all(|taint| !hard(taint.effect) || pod.shape.tolerates(taint))
+}
+
+/// PreferNoSchedule taints that no toleration for this effect (or for all) matches.
+fn untolerated_count(shape: &PodShape, node: &NodeFacts) -> i64 {
+    let soft = node.taints.iter().filter(|taint| taint.effect == Effect::PreferNoSchedule);
+    soft.filter(|taint| !shape.tolerates(taint)).count() as i64
+}
+
+impl Plugin for TaintToleration {
+    fn name(&self) -> &'static str {
+        "TaintToleration"
+    }
+
+    fn points(&self) -> &'static [Point] {
+        &[Point::Filter, Point::Score]
+    }
+
+    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+        admits(pod, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
+    }
+
+    fn score(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+        untolerated_count(&pod.shape, &node.facts)
+    }
+
+    fn normalize(&self, scores: &mut [i64]) {
+        normalize_by_max(scores, true);
+    }
+
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+        event.makes_true(|node| admits(pod, node))
+    }
+}

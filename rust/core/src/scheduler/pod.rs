@@ -1,0 +1,217 @@
+//! Pods: who each is, and the shape it shares with all pods that want the same.
+//!
+//! Invariant: two pods with equal shapes get the same answer from every plugin on every node.
+//! Not here: the queue's notes about a pod (see `queue`).
+
+use super::interner::{Interner, Symbol, EMPTY};
+use super::manifest;
+use super::node::{Effect, Taint};
+use super::node_selector::Term;
+use super::requests::PodRequests;
+use super::SchedulerError;
+use rustc_hash::FxHashSet;
+use std::sync::Arc;
+
+/// A host port; `ip` is empty for the wildcard address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    pub protocol: Symbol,
+    pub port: i64,
+    pub ip: Symbol,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TolerationOperator {
+    Equal,
+    Exists,
+    Invalid,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Toleration {
+    pub key: Symbol,
+    pub operator: TolerationOperator,
+    pub value: Symbol,
+    /// None tolerates every effect.
+    pub effect: Option<ToleratedEffect>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ToleratedEffect(pub u8);
+
+impl From<Effect> for ToleratedEffect {
+    fn from(effect: Effect) -> Self {
+        ToleratedEffect(effect as u8)
+    }
+}
+
+impl Toleration {
+    fn parse(manifest: &manifest::Toleration, symbols: &mut Interner) -> Toleration {
+        let effect = manifest.effect.as_deref().unwrap_or_default();
+        Toleration {
+            key: symbols.intern(manifest.key.as_deref().unwrap_or_default()),
+            operator: match manifest.operator.as_deref().unwrap_or_default() {
+                "" | "Equal" => TolerationOperator::Equal,
+                "Exists" => TolerationOperator::Exists,
+                _ => TolerationOperator::Invalid,
+            },
+            value: symbols.intern(manifest.value.as_deref().unwrap_or_default()),
+            effect: (!effect.is_empty()).then(|| Effect::parse(effect).into()),
+        }
+    }
+
+    pub fn tolerates(&self, taint: &Taint) -> bool {
+        (self.effect.is_none() || self.effect == Some(taint.effect.into()))
+            && (self.key == EMPTY || self.key == taint.key)
+            && match self.operator {
+                TolerationOperator::Equal => self.value == taint.value && self.key == taint.key,
+                TolerationOperator::Exists => true,
+                TolerationOperator::Invalid => false,
+            }
+    }
+}
+
+/// Everything about a pod that plugins look at.
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
+pub struct PodShape {
+    pub requests: PodRequests,
+    pub ports: Vec<HostPort>,
+    pub tolerations: Vec<Toleration>,
+    pub node_selector: Vec<(Symbol, Symbol)>,
+    /// None: no required node affinity. An empty list matches no node.
+    pub required_terms: Option<Vec<Term>>,
+    /// (weight, term), without those that can add nothing.
+    pub preferred_terms: Vec<(i64, Term)>,
+}
+
+impl PodShape {
+    pub fn tolerates(&self, taint: &Taint) -> bool {
+        self.tolerations.iter().any(|t| t.tolerates(taint))
+    }
+
+    fn parse(pod: &manifest::Pod, symbols: &mut Interner, owner: &str) -> Result<PodShape, SchedulerError> {
+        let nothing = manifest::PodSpec::default();
+        let spec = pod.spec.as_ref().unwrap_or(&nothing);
+        let affinity = spec.affinity.as_ref().and_then(|a| a.node_affinity.as_ref());
+        let required = affinity.and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
+        let preferred =
+            affinity.and_then(|a| a.preferred_during_scheduling_ignored_during_execution.as_ref());
+        let mut shape = PodShape { requests: PodRequests::of(pod, symbols, owner)?, ..PodShape::default() };
+        shape.ports = host_ports(spec, symbols);
+        shape.tolerations =
+            spec.tolerations.iter().flatten().map(|t| Toleration::parse(t, symbols)).collect();
+        for (key, value) in spec.node_selector.iter().flatten() {
+            shape.node_selector.push((symbols.intern(key), symbols.intern(value)));
+        }
+        shape.required_terms = required.map(|selector| {
+            selector.node_selector_terms.iter().flatten().map(|t| Term::parse(t, symbols)).collect()
+        });
+        for term in preferred.into_iter().flatten() {
+            let weight = term.weight.unwrap_or(0);
+            let parsed = Term::parse(term.preference.as_ref().unwrap_or(&Default::default()), symbols);
+            if weight != 0 && !parsed.is_empty() {
+                shape.preferred_terms.push((weight, parsed));
+            }
+        }
+        Ok(shape)
+    }
+}
+
+fn host_ports(spec: &manifest::PodSpec, symbols: &mut Interner) -> Vec<HostPort> {
+    let sidecars =
+        spec.init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
+    let mut ports = Vec::new();
+    for port in spec.containers.iter().flatten().chain(sidecars).flat_map(|c| c.ports.iter().flatten()) {
+        let number = port.host_port.unwrap_or(0);
+        if number <= 0 {
+            continue;
+        }
+        let ip = port.host_ip.as_deref().filter(|ip| *ip != "0.0.0.0").unwrap_or_default();
+        let protocol = port.protocol.as_deref().filter(|p| !p.is_empty()).unwrap_or("TCP");
+        ports.push(HostPort { protocol: symbols.intern(protocol), port: number, ip: symbols.intern(ip) });
+    }
+    ports
+}
+
+/// One pod as the engine knows it.
+#[derive(Debug, Clone)]
+pub struct PodInfo {
+    /// The uid, or namespace/name for an object without one.
+    pub uid: Arc<str>,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+    pub scheduler_name: Arc<str>,
+    pub priority: i32,
+    /// Empty when the pod is bound to no node.
+    pub node_name: Symbol,
+    pub nominated_node_name: Symbol,
+    pub is_deleted: bool,
+    /// Succeeded or Failed: it uses nothing any more.
+    pub is_terminal: bool,
+    pub gates: Vec<Arc<str>>,
+    pub shape: Arc<PodShape>,
+}
+
+/// Shapes in use, each held once.
+#[derive(Debug, Default)]
+pub struct Shapes {
+    shapes: FxHashSet<Arc<PodShape>>,
+    purge_at: usize,
+}
+
+/// Shapes that no pod has are dropped once the table is this large, and whenever it has doubled since.
+const SHAPES_BEFORE_PURGE: usize = 1024;
+
+impl Shapes {
+    fn share(&mut self, shape: PodShape) -> Arc<PodShape> {
+        if let Some(known) = self.shapes.get(&shape) {
+            return known.clone();
+        }
+        if self.shapes.len() >= self.purge_at.max(SHAPES_BEFORE_PURGE) {
+            self.shapes.retain(|s| Arc::strong_count(s) > 1);
+            self.purge_at = 2 * self.shapes.len();
+        }
+        let shared = Arc::new(shape);
+        self.shapes.insert(shared.clone());
+        shared
+    }
+}
+
+impl PodInfo {
+    pub fn parse(
+        json: &[u8],
+        symbols: &mut Interner,
+        shapes: &mut Shapes,
+    ) -> Result<PodInfo, SchedulerError> {
+        let pod: manifest::Pod =
+            serde_json::from_slice(json).map_err(|e| SchedulerError::Decode(format!("pod: {e}")))?;
+        let nothing = manifest::ObjectMeta::default();
+        let meta = pod.metadata.as_ref().unwrap_or(&nothing);
+        let (namespace, name) =
+            (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+        if name.is_empty() {
+            return Err(SchedulerError::Decode("pod: metadata.name is missing".into()));
+        }
+        let key = format!("{namespace}/{name}");
+        let shape = shapes.share(PodShape::parse(&pod, symbols, &format!("pod {key}"))?);
+        let (no_spec, no_status) = (manifest::PodSpec::default(), manifest::PodStatus::default());
+        let (spec, status) =
+            (pod.spec.as_ref().unwrap_or(&no_spec), pod.status.as_ref().unwrap_or(&no_status));
+        let gates = spec.scheduling_gates.iter().flatten();
+        Ok(PodInfo {
+            uid: Arc::from(meta.uid.as_deref().filter(|u| !u.is_empty()).unwrap_or(&key)),
+            namespace: Arc::from(namespace),
+            name: Arc::from(name),
+            scheduler_name: Arc::from(
+                spec.scheduler_name.as_deref().filter(|n| !n.is_empty()).unwrap_or("default-scheduler"),
+            ),
+            priority: spec.priority.unwrap_or(0),
+            node_name: symbols.intern(spec.node_name.as_deref().unwrap_or_default()),
+            nominated_node_name: symbols.intern(status.nominated_node_name.as_deref().unwrap_or_default()),
+            is_deleted: meta.deletion_timestamp.is_some(),
+            is_terminal: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
+            gates: gates.map(|g| Arc::from(g.name.as_deref().unwrap_or_default())).collect(),
+            shape,
+        })
+    }
+}
