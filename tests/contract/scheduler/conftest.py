@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
-from pyk8s import _core, reference
+from pyk8s import _core
 from pyk8s.core.interfaces import SchedulerEngine
 
-TWINS = {"rust": lambda: _core.SchedulerEngine, "reference": lambda: reference.SchedulerEngine}
+TWINS = {"rust": lambda: _core.SchedulerEngine}
 
 
 @pytest.fixture(params=list(TWINS))

@@ -25,6 +25,10 @@ pub struct PodRequests {
     /// cpu and memory with a fallback for containers that name none; used by Least- and MostAllocated.
     pub non_zero_milli_cpu: i64,
     pub non_zero_memory_bytes: i64,
+    /// What LeastAllocated adds for the incoming pod: as non-zero, but blind to pod-level requests. kube-scheduler's
+    /// NodeResourcesFit does so under its default strategy; the recordings show it.
+    pub scored_milli_cpu: i64,
+    pub scored_memory_bytes: i64,
 }
 
 /// One container's list: its amounts, and whether cpu and memory are named at all.
@@ -57,11 +61,14 @@ impl PodRequests {
         let requested = total(&actual, &level, &overhead, (false, false));
         let fallback = fallback(spec, &actual, &level);
         let non_zero = total(&actual, &level, &overhead, fallback);
+        let scored = total(&actual, &Ask::default(), &overhead, (true, true));
         Ok(PodRequests {
             spec: spec_total,
             requested,
             non_zero_milli_cpu: non_zero.milli_cpu,
             non_zero_memory_bytes: non_zero.memory_bytes,
+            scored_milli_cpu: scored.milli_cpu,
+            scored_memory_bytes: scored.memory_bytes,
         })
     }
 }

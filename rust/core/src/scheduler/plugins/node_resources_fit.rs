@@ -104,8 +104,8 @@ impl Plugin for NodeResourcesFit {
 
     fn score(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
         let (wanted, has) = (&pod.shape.requests, &node.facts.allocatable);
-        let cpu = node.non_zero_milli_cpu.saturating_add(wanted.non_zero_milli_cpu);
-        let memory = node.non_zero_memory_bytes.saturating_add(wanted.non_zero_memory_bytes);
+        let cpu = node.non_zero_milli_cpu.saturating_add(wanted.scored_milli_cpu);
+        let memory = node.non_zero_memory_bytes.saturating_add(wanted.scored_memory_bytes);
         match (least_requested(has.milli_cpu, cpu), least_requested(has.memory_bytes, memory)) {
             (Some(cpu), Some(memory)) => (cpu + memory) / 2,
             (Some(one), None) | (None, Some(one)) => one,
