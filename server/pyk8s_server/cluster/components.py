@@ -109,7 +109,7 @@ def _run_component(kubeconfig: str, user_agent: str, make: Callable[[RestClient,
         from pyk8s.client.rest import RestClient
         from pyk8s.client.transport_http import HttpTransport
 
-        client = RestClient(HttpTransport(access), user_agent=user_agent)
+        client = RestClient(HttpTransport.from_access(access), user_agent=user_agent)
         component = make(client, {"clock": SystemClock(), "identity": Identity()})
         try:
             await until_signal(component.run)

@@ -54,7 +54,7 @@ async def request_node_count(kubeconfig: Path, count: int) -> None:
     from pyk8s.client.rest import RestClient
     from pyk8s.client.transport_http import HttpTransport
 
-    client = RestClient(HttpTransport(kubeconfigs.load(kubeconfig)))
+    client = RestClient(HttpTransport.from_access(kubeconfigs.load(kubeconfig)))
     try:
         await write_node_count(client, count)
     finally:

@@ -19,7 +19,7 @@ from pyk8s_server.apiserver.registry.printers import access, core, network, pods
 
 Cells = Callable[[Json, float], list[Any]]
 NO_TABLE = frozenset(
-    [
+    (
         "Binding",
         "Eviction",
         "LocalSubjectAccessReview",
@@ -29,7 +29,7 @@ NO_TABLE = frozenset(
         "SubjectAccessReview",
         "TokenRequest",
         "TokenReview",
-    ]
+    )
 )
 """Kinds that are answers, not stored objects: a Table of them is refused."""
 
