@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-
 from pyk8s import _core
 from pyk8s.core.interfaces import SchedulerEngine
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from pyk8s.core.interfaces import SchedulerEngine
 
 Json = dict[str, Any]
