@@ -1,0 +1,11 @@
+"""The registry: strategies of all kinds, their validation, and allocators beside the objects.
+
+Always true: what other rooms need is named here; the tables drive every kind, modules exist for what no table says.
+Not here: storage, endpoints, admission.
+"""
+
+from __future__ import annotations
+
+from pyk8s_server.apiserver.registry.kinds import strategy_for
+
+__all__ = ["strategy_for"]

@@ -1,0 +1,33 @@
+"""The admission plugins that are on by default, in kube-apiserver's order."""
+
+from __future__ import annotations
+
+from pyk8s_server.apiserver.admission.ingress_class import DefaultIngressClass
+from pyk8s_server.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from pyk8s_server.apiserver.admission.nodes import TaintNodesByCondition
+from pyk8s_server.apiserver.admission.priority import Priority
+from pyk8s_server.apiserver.admission.runtime_class import RuntimeClass
+from pyk8s_server.apiserver.admission.service_account import ServiceAccount
+from pyk8s_server.apiserver.admission.storage_objects import (
+    DefaultStorageClass,
+    PersistentVolumeClaimResize,
+    StorageObjectInUseProtection,
+)
+from pyk8s_server.apiserver.admission.tolerations import DefaultTolerationSeconds
+from pyk8s_server.apiserver.interfaces import AdmissionPlugin
+
+
+def default_plugins() -> list[AdmissionPlugin]:
+    """New plugins, ready for a chain."""
+    return [
+        NamespaceLifecycle(),
+        ServiceAccount(),
+        TaintNodesByCondition(),
+        Priority(),
+        DefaultTolerationSeconds(),
+        StorageObjectInUseProtection(),
+        DefaultStorageClass(),
+        RuntimeClass(),
+        DefaultIngressClass(),
+        PersistentVolumeClaimResize(),
+    ]

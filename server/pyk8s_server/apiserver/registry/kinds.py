@@ -1,0 +1,22 @@
+"""Which class is the strategy of which kind: the kinds about which the table does not say all.
+
+Always true: a resource that is not named here is driven by the table alone.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pyk8s.api.resources import Resource
+
+from pyk8s_server.apiserver.registry.strategies import GenericStrategy, rules_of
+
+CLASSES: dict[tuple[str, str], type[GenericStrategy]] = {}
+"""(qualified resource, subresource) -> class; the subresource "" is the object itself."""
+
+
+@cache
+def strategy_for(resource: Resource, subresource: str = "") -> GenericStrategy:
+    """The strategy of a resource, or of one of its subresources; made once."""
+    kind = CLASSES.get((resource.qualified, subresource), GenericStrategy)
+    return kind(resource, subresource, rules_of(resource, subresource))
