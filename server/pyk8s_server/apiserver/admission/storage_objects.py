@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyk8s.api.quantity import Quantity
+
 from pyk8s_server.apiserver.admission.base import (
     Plugin,
     is_create_of,
@@ -16,7 +18,6 @@ from pyk8s_server.apiserver.admission.base import (
     resource,
 )
 from pyk8s_server.apiserver.interfaces import Attributes
-from pyk8s_server.apiserver.registry.validation.quantities import nano
 
 Json = dict[str, Any]
 
@@ -83,6 +84,6 @@ class PersistentVolumeClaimResize(Plugin):
             raise refused(attributes, NO_EXPANSION)
 
 
-def _storage(claim: Json) -> int:
+def _storage(claim: Json) -> Quantity:
     requests = (claim["spec"].get("resources") or {}).get("requests") or {}
-    return nano(requests.get("storage", "0"))
+    return Quantity.of(requests.get("storage", "0"))

@@ -9,9 +9,20 @@ from functools import cache
 
 from pyk8s.api.resources import Resource
 
+from pyk8s_server.apiserver.registry.pods import (
+    EphemeralContainersStrategy,
+    PodStatusStrategy,
+    PodStrategy,
+    ResizeStrategy,
+)
 from pyk8s_server.apiserver.registry.strategies import GenericStrategy, rules_of
 
-CLASSES: dict[tuple[str, str], type[GenericStrategy]] = {}
+CLASSES: dict[tuple[str, str], type[GenericStrategy]] = {
+    ("pods", ""): PodStrategy,
+    ("pods", "status"): PodStatusStrategy,
+    ("pods", "ephemeralcontainers"): EphemeralContainersStrategy,
+    ("pods", "resize"): ResizeStrategy,
+}
 """(qualified resource, subresource) -> class; the subresource "" is the object itself."""
 
 

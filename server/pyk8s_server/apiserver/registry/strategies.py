@@ -107,9 +107,10 @@ class GenericStrategy:
 
     def validate_update(self, context: Context, obj: Json, old: Json) -> list[FieldError]:
         meta = obj["metadata"]
-        errors = validate_meta_update("metadata", meta, old["metadata"])
         if not meta.get("resourceVersion") and not self.allow_unconditional_update:
-            errors.append(invalid("metadata.resourceVersion", 0, "must be specified for an update"))
+            return [invalid("metadata.resourceVersion", 0, "must be specified for an update")]
+        # kube-apiserver checks metadata once for every kind and once more for this kind, and reports both.
+        errors = 2 * validate_meta_update("metadata", meta, old["metadata"])
         errors += validate_meta("metadata", meta, self.name_format, is_namespaced=self.resource.namespaced)
         errors += self.validate_object_update(context, obj, old)
         return errors

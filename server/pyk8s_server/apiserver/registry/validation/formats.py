@@ -19,6 +19,7 @@ CACHED_VALUES_MAX = 4096
 
 DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 DNS_SUBDOMAIN = rf"{DNS_LABEL}(\.{DNS_LABEL})*"
+SEARCH_DOMAIN = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*"
 DNS_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 LABEL_VALUE = f"({QUALIFIED})?"
@@ -29,6 +30,7 @@ PERCENT = "[0-9]+%"
 
 _dns_label = re.compile(DNS_LABEL).fullmatch
 _dns_subdomain = re.compile(DNS_SUBDOMAIN).fullmatch
+_search_domain = re.compile(SEARCH_DOMAIN).fullmatch
 _dns_1035 = re.compile(DNS_1035).fullmatch
 _qualified = re.compile(QUALIFIED).fullmatch
 _wildcard = re.compile(WILDCARD).fullmatch
@@ -67,6 +69,12 @@ DNS_SUBDOMAIN_MESSAGE = regex_message(
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.',"
     " and must start and end with an alphanumeric character",
     DNS_SUBDOMAIN,
+    "example.com",
+)
+SEARCH_DOMAIN_MESSAGE = regex_message(
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.',"
+    " and must start and end with an alphanumeric character",
+    SEARCH_DOMAIN,
     "example.com",
 )
 DNS_1035_MESSAGE = regex_message(
@@ -132,6 +140,14 @@ def dns_subdomain(value: str) -> Messages:
     errors = [too_long_characters(253)] if length_bytes(value) > 253 else []
     if not _dns_subdomain(value):
         errors.append(DNS_SUBDOMAIN_MESSAGE)
+    return errors
+
+
+def search_domain(value: str) -> Messages:
+    """IsDNS1123SubdomainWithUnderscore: what resolvers may search."""
+    errors = [too_long_characters(253)] if length_bytes(value) > 253 else []
+    if not _search_domain(value):
+        errors.append(SEARCH_DOMAIN_MESSAGE)
     return errors
 
 
