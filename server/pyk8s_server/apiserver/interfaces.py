@@ -152,7 +152,8 @@ class Column:
 class Printer(Protocol):
     """Turns objects of one kind into table rows."""
 
-    columns: tuple[Column, ...]
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
 
     def row(self, obj: Json, now_s: float) -> tuple[list[Any], list[Json]]:
         """(cells, conditions) of one object."""

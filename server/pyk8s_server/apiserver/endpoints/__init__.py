@@ -1,0 +1,1 @@
+"""Endpoints: negotiation, one file per verb, subresources, health, version, metrics."""

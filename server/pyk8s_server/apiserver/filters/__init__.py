@@ -1,0 +1,1 @@
+"""Filters: what happens to every request before its verb runs."""

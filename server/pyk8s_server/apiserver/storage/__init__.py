@@ -1,0 +1,1 @@
+"""Storage: the engine behind the API server, its keys, selectable fields, continue tokens and watches."""

@@ -1,0 +1,88 @@
+"""What a fresh cluster holds before anyone asks: namespaces, the `kubernetes` service, priority classes, the CA.
+
+Always true: everything is created through the API, as system:apiserver, and what is there already is left alone but for
+the server's own address.
+Not here: roles and flow schemas.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pyk8s.api.http import Request, UserInfo
+from pyk8s.api.status import StatusError
+from pyk8s.api.tables import table
+
+if TYPE_CHECKING:
+    from pyk8s_server.apiserver.app import ApiServer
+
+Json = dict[str, Any]
+
+APISERVER = UserInfo("system:apiserver", ("system:masters", "system:authenticated"))
+NAMESPACES = ("kube-system", "default", "kube-public", "kube-node-lease")
+SERVICE_CIDR = "10.96.0.0/16"
+SERVICE_ADDRESS = "10.96.0.1"
+SERVICE_LABELS = {"component": "apiserver", "provider": "kubernetes"}
+PRIORITY_PATH = "/apis/scheduling.k8s.io/v1/priorityclasses"
+
+
+async def bootstrap(api: ApiServer) -> None:
+    """Create what is missing. Raises StatusError when the server refuses its own objects."""
+    for name in NAMESPACES:
+        await _ensure(api, "/api/v1/namespaces", {"metadata": {"name": name}})
+    await _ensure(api, "/apis/networking.k8s.io/v1/servicecidrs", _service_cidr())
+    for entry in table("bootstrap-priorityclasses")["priorityClasses"]:
+        await _ensure(api, PRIORITY_PATH, entry)
+    await _ensure(api, "/api/v1/namespaces/default/services", _service(api.advertise_port))
+    await _ensure(api, "/api/v1/namespaces/default/endpoints", _endpoints(api), is_kept_current=True)
+    slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+    await _ensure(api, slices, _endpoint_slice(api), is_kept_current=True)
+    await _ensure(api, "/api/v1/namespaces/kube-system/configmaps", _authentication(api), is_kept_current=True)
+
+
+def _service_cidr() -> Json:
+    return {"metadata": {"name": "kubernetes"}, "spec": {"cidrs": [SERVICE_CIDR]}}
+
+
+def _service(port: int) -> Json:
+    ports = [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": port}]
+    spec = {"clusterIP": SERVICE_ADDRESS, "ports": ports, "sessionAffinity": "None", "type": "ClusterIP"}
+    return {"metadata": {"name": "kubernetes", "labels": SERVICE_LABELS}, "spec": spec}
+
+
+def _endpoints(api: ApiServer) -> Json:
+    labels = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+    ports = [{"name": "https", "port": api.advertise_port, "protocol": "TCP"}]
+    subsets = [{"addresses": [{"ip": api.advertise_address}], "ports": ports}]
+    return {"metadata": {"name": "kubernetes", "labels": labels}, "subsets": subsets}
+
+
+def _endpoint_slice(api: ApiServer) -> Json:
+    return {
+        "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "addressType": "IPv6" if ":" in api.advertise_address else "IPv4",
+        "endpoints": [{"addresses": [api.advertise_address], "conditions": {"ready": True}}],
+        "ports": [{"name": "https", "port": api.advertise_port, "protocol": "TCP"}],
+    }
+
+
+def _authentication(api: ApiServer) -> Json:
+    data = {"client-ca-file": api.client_ca.decode()} if api.client_ca else {}
+    return {"metadata": {"name": "extension-apiserver-authentication"}, "data": data}
+
+
+async def _ensure(api: ApiServer, path: str, obj: Json, *, is_kept_current: bool = False) -> None:
+    status, body = await _send(api, "POST", path, obj)
+    name = obj["metadata"]["name"]
+    if status == 409 and is_kept_current:
+        status, body = await _send(api, "PATCH", f"{path}/{name}", obj)
+    if status >= 400 and status != 409:
+        raise StatusError.from_dict(orjson.loads(body))
+
+
+async def _send(api: ApiServer, method: str, path: str, obj: Json) -> tuple[int, bytes]:
+    media = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    headers = {"content-type": media, "user-agent": "kube-apiserver/v1.36.2"}
+    response = await api.handle(Request(method, path, [], headers, orjson.dumps(obj), user=APISERVER))
+    return response.status, response.body

@@ -1,0 +1,71 @@
+"""From what went wrong to the Status a client sees: the engine's errors, and the answer's bytes.
+
+Always true: every class of `pyk8s.errors` that a request can meet has an entry in `of_engine_error`; a test walks them.
+Not here: messages of the API's own errors (see `pyk8s.api.status`).
+"""
+
+from __future__ import annotations
+
+import orjson
+from pyk8s import errors
+from pyk8s.api.http import Response
+from pyk8s.api.resources import Resource
+from pyk8s.api.status import MODIFIED, StatusError, already_exists, bad_request, conflict, internal_error, not_found
+
+JSON_TYPE = ("content-type", "application/json")
+EXPIRED = "The resourceVersion for the provided list is too old."
+TOO_LARGE_CAUSE = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+NOT_FOUND_TEXT = b"404 page not found\n"
+
+
+def of_engine_error(error: errors.EngineError, resource: Resource, name: str) -> StatusError:
+    """The Status for an engine error met while working on one object or list."""
+    match error:
+        case errors.KeyExists():
+            return already_exists(resource.group, resource.plural, name)
+        case errors.KeyNotFound():
+            return not_found(resource.group, resource.plural, name)
+        case errors.Conflict():
+            return conflict(resource.group, resource.plural, name, MODIFIED)
+        case errors.Compacted():
+            return StatusError(410, "Expired", EXPIRED)
+        case errors.FutureRevision():
+            return too_large_resource_version(error.revision, error.current)
+        case errors.SelectorError() | errors.DecodeError() | errors.StrictDecodeError():
+            return bad_request(str(error))
+        case errors.PatchError():
+            return of_patch_error(error)
+        case _:
+            return internal_error(str(error))
+
+
+def of_patch_error(error: errors.PatchError) -> StatusError:
+    if error.reason == "malformed":
+        return bad_request(str(error))
+    return StatusError(422, "Invalid", str(error))
+
+
+def too_large_resource_version(asked: int, current: int) -> StatusError:
+    message = f"Timeout: Too large resource version: {asked}, current: {current}"
+    return StatusError(504, "Timeout", message, {"causes": [TOO_LARGE_CAUSE], "retryAfterSeconds": 1})
+
+
+def response_of(error: StatusError) -> Response:
+    """A failed request's answer."""
+    headers = [JSON_TYPE]
+    if error.retry_after_s:
+        headers.append(("retry-after", str(error.retry_after_s)))
+    if error.code == 403:
+        headers.append(("x-content-type-options", "nosniff"))
+    return Response(error.code, headers, orjson.dumps(error.to_dict()) + b"\n")
+
+
+def page_not_found() -> Response:
+    """The answer to a path that nothing is served at: text, not a Status."""
+    headers = [("content-type", "text/plain; charset=utf-8"), ("x-content-type-options", "nosniff")]
+    return Response(404, headers, NOT_FOUND_TEXT)
+
+
+def method_not_allowed() -> StatusError:
+    message = "the server does not allow this method on the requested resource"
+    return StatusError(405, "MethodNotAllowed", message, {})
