@@ -457,8 +457,8 @@ class Decision(Protocol):
 class SchedulerEngine(Protocol):
     """kube-scheduler's queue, cache and cycle: nodes and pods go in, decisions come out.
 
-    Objects are JSON as the API serves them. Time moves only by the ``now_s`` handed in. Every scheduled pod is assumed on
-    its node until `set_pod` shows it bound, `forget` gives it back, or `remove_pod` takes it away.
+    Objects are JSON as the API serves them. Time moves only by the ``now_s`` handed in. Every scheduled pod is assumed
+    on its node until `set_pod` shows it bound, `forget` gives it back, or `remove_pod` takes it away.
     """
 
     def __init__(
@@ -481,7 +481,7 @@ class SchedulerEngine(Protocol):
     def remove_node(self, name: str) -> None: ...
 
     def set_pod(self, pod: bytes) -> None:
-        """A pod as it is now: pending ones of this scheduler are queued, bound ones count on their node, ended ones leave.
+        """A pod as it is now: pending ones of this scheduler are queued, bound ones count on their node, others leave.
 
         Raises DecodeError, as `set_node`.
         """

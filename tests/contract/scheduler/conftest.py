@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-from pyk8s import _core
+from pyk8s import _core, reference
 from pyk8s.core.interfaces import SchedulerEngine
 
-TWINS = {"rust": lambda: _core.SchedulerEngine}
+TWINS = {"rust": lambda: _core.SchedulerEngine, "reference": lambda: reference.SchedulerEngine}
 
 
 @pytest.fixture(params=list(TWINS))

@@ -1,0 +1,59 @@
+"""NodeAffinity: nodeSelector and required terms refuse, preferred terms add their weights."""
+
+from __future__ import annotations
+
+from pyk8s.reference.scheduler.event import ClusterEvent, makes_true
+from pyk8s.reference.scheduler.framework import Nodes, Plugin, PreFilter, Refuse, Rejection, Skip
+from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
+from pyk8s.reference.scheduler.plugins.normalize import normalize_by_max
+from pyk8s.reference.scheduler.pod import PodInfo, PodShape
+
+REASON = "node(s) didn't match Pod's node affinity/selector"
+REASON_CONFLICT = "pod affinity terms conflict"
+
+
+def admits(shape: PodShape, node: NodeFacts) -> bool:
+    if any(node.labels.get(key) != value for key, value in shape.node_selector.items()):
+        return False
+    return shape.required_terms is None or any(term.matches(node) for term in shape.required_terms)
+
+
+def named_nodes(shape: PodShape) -> list[str] | None:
+    """The nodes that the required terms name, when every term names some."""
+    if not shape.required_terms:
+        return None
+    names: list[str] = []
+    for term in shape.required_terms:
+        allowed = term.allowed_names()
+        if allowed is None:
+            return None
+        names += allowed
+    return names
+
+
+class NodeAffinity(Plugin):
+    name = "NodeAffinity"
+    points = ("PreFilter", "Filter", "Score")
+
+    def pre_filter(self, pod: PodInfo) -> PreFilter:
+        if not pod.shape.node_selector and pod.shape.required_terms is None:
+            return Skip()
+        names = named_nodes(pod.shape)
+        if names is None:
+            return None
+        return Nodes(names) if names else Refuse("UnschedulableAndUnresolvable", REASON_CONFLICT)
+
+    def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
+        return None if admits(pod.shape, node.facts) else Rejection("UnschedulableAndUnresolvable", [REASON])
+
+    def pre_score(self, pod: PodInfo) -> bool:
+        return bool(pod.shape.preferred_terms)
+
+    def score(self, pod: PodInfo, node: NodeInfo) -> int:
+        return sum(weight for weight, term in pod.shape.preferred_terms if term.matches(node.facts))
+
+    def normalize(self, scores: list[int]) -> list[int]:
+        return normalize_by_max(scores, is_reversed=False)
+
+    def hint(self, pod: PodInfo, event: ClusterEvent) -> bool:
+        return makes_true(event, lambda node: admits(pod.shape, node))

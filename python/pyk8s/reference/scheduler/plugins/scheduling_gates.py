@@ -1,0 +1,14 @@
+"""SchedulingGates: a pod with gates waits until they are removed."""
+
+from __future__ import annotations
+
+from pyk8s.reference.scheduler.framework import Plugin
+from pyk8s.reference.scheduler.pod import PodInfo
+
+
+class SchedulingGates(Plugin):
+    name = "SchedulingGates"
+    points = ("PreEnqueue",)
+
+    def pre_enqueue(self, pod: PodInfo) -> str | None:
+        return f"waiting for scheduling gates: [{' '.join(pod.gates)}]" if pod.gates else None

@@ -1,0 +1,35 @@
+"""TaintToleration: untolerated NoSchedule and NoExecute taints refuse, PreferNoSchedule ones cost score."""
+
+from __future__ import annotations
+
+from pyk8s.reference.scheduler.event import ClusterEvent, makes_true
+from pyk8s.reference.scheduler.framework import Plugin, Rejection
+from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
+from pyk8s.reference.scheduler.plugins.normalize import normalize_by_max
+from pyk8s.reference.scheduler.pod import PodInfo
+
+REASON = "node(s) had untolerated taint(s)"
+
+
+def admits(pod: PodInfo, node: NodeFacts) -> bool:
+    hard = [taint for taint in node.taints if taint.effect in ("NoSchedule", "NoExecute")]
+    return all(pod.shape.tolerates(taint) for taint in hard)
+
+
+class TaintToleration(Plugin):
+    name = "TaintToleration"
+    points = ("Filter", "Score")
+
+    def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
+        return None if admits(pod, node.facts) else Rejection("UnschedulableAndUnresolvable", [REASON])
+
+    def score(self, pod: PodInfo, node: NodeInfo) -> int:
+        """PreferNoSchedule taints that no toleration matches."""
+        soft = [taint for taint in node.facts.taints if taint.effect == "PreferNoSchedule"]
+        return sum(not pod.shape.tolerates(taint) for taint in soft)
+
+    def normalize(self, scores: list[int]) -> list[int]:
+        return normalize_by_max(scores, is_reversed=True)
+
+    def hint(self, pod: PodInfo, event: ClusterEvent) -> bool:
+        return makes_true(event, lambda node: admits(pod, node))

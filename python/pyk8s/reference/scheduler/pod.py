@@ -1,0 +1,146 @@
+"""Pods: who each is, and its shape, which is all that plugins look at.
+
+Always true: two pods with equal shapes get the same answer from every plugin on every node.
+Not here: the queue's notes about a pod (see `queue`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyk8s.errors import DecodeError
+from pyk8s.reference.scheduler.node import Taint
+from pyk8s.reference.scheduler.node_selector import Term
+from pyk8s.reference.scheduler.requests import PodRequests
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A host port; ``ip`` is empty for the wildcard address."""
+
+    protocol: str
+    port: int
+    ip: str
+
+    def conflicts_with(self, other: HostPort) -> bool:
+        is_same_address = self.ip == other.ip or not self.ip or not other.ip
+        return self.port == other.port and self.protocol == other.protocol and is_same_address
+
+
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    key: str
+    operator: str
+    value: str
+    effect: str
+
+    @classmethod
+    def parse(cls, manifest: Json) -> Toleration:
+        texts = (manifest.get(part) or "" for part in ("key", "operator", "value", "effect"))
+        return cls(*texts)
+
+    def tolerates(self, taint: Taint) -> bool:
+        if self.effect and self.effect != taint.effect:
+            return False
+        if self.key and self.key != taint.key:
+            return False
+        if self.operator == "Exists":
+            return True
+        return self.operator in ("", "Equal") and self.key == taint.key and self.value == taint.value
+
+
+@dataclass(slots=True)
+class PodShape:
+    requests: PodRequests
+    ports: list[HostPort] = field(default_factory=list)
+    tolerations: list[Toleration] = field(default_factory=list)
+    node_selector: dict[str, str] = field(default_factory=dict)
+    required_terms: list[Term] | None = None
+    """None: no required node affinity. An empty list matches no node."""
+    preferred_terms: list[tuple[int, Term]] = field(default_factory=list)
+    """(weight, term), without those that can add nothing."""
+
+    def tolerates(self, taint: Taint) -> bool:
+        return any(toleration.tolerates(taint) for toleration in self.tolerations)
+
+    @classmethod
+    def parse(cls, pod: Json, owner: str) -> PodShape:
+        spec = pod.get("spec") or {}
+        affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
+        required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+        preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        terms = [(term.get("weight") or 0, Term.parse(term.get("preference") or {})) for term in preferred]
+        return cls(
+            requests=PodRequests.of(pod, owner),
+            ports=_host_ports(spec),
+            tolerations=[Toleration.parse(toleration) for toleration in spec.get("tolerations") or ()],
+            node_selector=dict(spec.get("nodeSelector") or {}),
+            required_terms=None
+            if required is None
+            else [Term.parse(term) for term in required.get("nodeSelectorTerms") or ()],
+            preferred_terms=[(weight, term) for weight, term in terms if weight and not term.is_empty],
+        )
+
+
+def _host_ports(spec: Json) -> list[HostPort]:
+    sidecars = [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
+    ports = []
+    for container in [*(spec.get("containers") or ()), *sidecars]:
+        for port in container.get("ports") or ():
+            ip = port.get("hostIP") or ""
+            if (port.get("hostPort") or 0) > 0:
+                address = "" if ip == "0.0.0.0" else ip
+                ports.append(HostPort(port.get("protocol") or "TCP", port["hostPort"], address))
+    return ports
+
+
+@dataclass(slots=True)
+class PodInfo:
+    """One pod as the engine knows it."""
+
+    uid: str
+    """The uid, or namespace/name for an object without one."""
+    namespace: str
+    name: str
+    scheduler_name: str
+    priority: int
+    node_name: str
+    """Empty when the pod is bound to no node."""
+    nominated_node_name: str
+    is_deleted: bool
+    is_terminal: bool
+    """Succeeded or Failed: it uses nothing any more."""
+    gates: list[str]
+    shape: PodShape
+
+    @classmethod
+    def parse(cls, text: bytes) -> PodInfo:
+        try:
+            return cls._parse(json.loads(text))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DecodeError(f"pod: {error}") from error
+
+    @classmethod
+    def _parse(cls, pod: Json) -> PodInfo:
+        meta, spec, status = pod.get("metadata") or {}, pod.get("spec") or {}, pod.get("status") or {}
+        namespace, name = meta.get("namespace") or "", meta.get("name") or ""
+        if not name:
+            raise DecodeError("pod: metadata.name is missing")
+        return cls(
+            uid=meta.get("uid") or f"{namespace}/{name}",
+            namespace=namespace,
+            name=name,
+            scheduler_name=spec.get("schedulerName") or "default-scheduler",
+            priority=spec.get("priority") or 0,
+            node_name=spec.get("nodeName") or "",
+            nominated_node_name=status.get("nominatedNodeName") or "",
+            is_deleted=meta.get("deletionTimestamp") is not None,
+            is_terminal=status.get("phase") in ("Succeeded", "Failed"),
+            gates=[gate.get("name") or "" for gate in spec.get("schedulingGates") or ()],
+            shape=PodShape.parse(pod, f"pod {namespace}/{name}"),
+        )
