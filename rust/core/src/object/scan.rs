@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-/// Levels of nesting. Real objects stay below 60; each level costs a stack frame here and in the twin.
-pub const DEPTH_MAX: usize = 500;
+/// Levels of nesting, as everywhere a body is read.
+pub use super::syntax::DEPTH_MAX;
 
 /// The bytes are not JSON (or nest too deeply); `offset` is where that shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
