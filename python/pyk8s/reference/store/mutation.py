@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from pyk8s.reference.store.envelope import Envelope
+    from pyk8s.reference.object.envelope import Envelope
 
 
 @dataclass(frozen=True, slots=True)

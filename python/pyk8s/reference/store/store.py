@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from pyk8s.errors import Compacted, Conflict, FutureRevision, KeyExists, KeyNotFound
+from pyk8s.reference.object.envelope import Envelope
+from pyk8s.reference.object.envelope_parser import parse
 from pyk8s.reference.store.compaction import RevisionClock
 from pyk8s.reference.store.encode import EncodedList, RangeResult, list_body
-from pyk8s.reference.store.envelope import Envelope
 from pyk8s.reference.store.event_log import EventLog
 from pyk8s.reference.store.fields import Field, FieldTable
 from pyk8s.reference.store.key_index import KeyIndex
@@ -201,7 +202,7 @@ class Store:
         if lease:
             self.leases.get(lease)
         if envelope is not None:
-            value, envelope = envelope.commit(value, self.revision + 1)
+            value, envelope = envelope.write_revision(value, self.revision + 1)
         return Write(key, value, lease, envelope)
 
     def _write(self, decide: Callable[[], tuple[list[Write], T]]) -> T:
@@ -219,7 +220,7 @@ class Store:
         """Raises DecodeError."""
         if not self.objects:
             return None
-        return Envelope.parse(value, self.fields.of(key))
+        return parse(value, self.fields.of(key))
 
     # -- the one place that changes the store --------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pyk8s.reference.selector import Selection
-    from pyk8s.reference.store.envelope import Envelope
+    from pyk8s.reference.object.envelope import Envelope
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -37,8 +37,10 @@ class KeyValue:
 
     def removed_at(self, revision: int) -> KeyValue:
         """The last state as a deletion at ``revision`` tells it: that revision also stands in the object."""
-        value = self.value if self.envelope is None else self.envelope.splice(self.value, revision)
-        return replace(self, value=value, mod_revision=revision)
+        value, envelope = self.value, self.envelope
+        if envelope is not None:
+            value, envelope = envelope.write_revision(value, revision)
+        return replace(self, value=value, mod_revision=revision, envelope=envelope)
 
 
 @dataclass(frozen=True, slots=True)
