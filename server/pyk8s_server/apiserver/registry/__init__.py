@@ -6,6 +6,6 @@ Not here: storage, endpoints, admission.
 
 from __future__ import annotations
 
-from pyk8s_server.apiserver.registry.kinds import strategy_for
+from pyk8s_server.apiserver.registry.kinds import lifecycle_for, strategy_for
 
-__all__ = ["strategy_for"]
+__all__ = ["lifecycle_for", "strategy_for"]

@@ -9,12 +9,15 @@ from functools import cache
 
 from pyk8s.api.resources import Resource
 
+from pyk8s_server.apiserver.interfaces import Lifecycle
+from pyk8s_server.apiserver.registry.allocation.services import ServiceLifecycle
 from pyk8s_server.apiserver.registry.pods import (
     EphemeralContainersStrategy,
     PodStatusStrategy,
     PodStrategy,
     ResizeStrategy,
 )
+from pyk8s_server.apiserver.registry.services import ServiceStatusStrategy, ServiceStrategy
 from pyk8s_server.apiserver.registry.strategies import GenericStrategy, rules_of
 
 CLASSES: dict[tuple[str, str], type[GenericStrategy]] = {
@@ -22,6 +25,8 @@ CLASSES: dict[tuple[str, str], type[GenericStrategy]] = {
     ("pods", "status"): PodStatusStrategy,
     ("pods", "ephemeralcontainers"): EphemeralContainersStrategy,
     ("pods", "resize"): ResizeStrategy,
+    ("services", ""): ServiceStrategy,
+    ("services", "status"): ServiceStatusStrategy,
 }
 """(qualified resource, subresource) -> class; the subresource "" is the object itself."""
 
@@ -31,3 +36,8 @@ def strategy_for(resource: Resource, subresource: str = "") -> GenericStrategy:
     """The strategy of a resource, or of one of its subresources; made once."""
     kind = CLASSES.get((resource.qualified, subresource), GenericStrategy)
     return kind(resource, subresource, rules_of(resource, subresource))
+
+
+def lifecycle_for(resource: Resource) -> Lifecycle | None:
+    """The side effects of a kind's writes, None for most kinds. Made anew: one per API server, kept by the caller."""
+    return ServiceLifecycle(resource) if resource.qualified == "services" else None

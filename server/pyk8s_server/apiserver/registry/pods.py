@@ -34,7 +34,7 @@ class PodStrategy(GenericStrategy):
     """pods."""
 
     def prepare_for_create(self, context: Context, obj: Json) -> None:
-        obj["metadata"]["generation"] = 1
+        super().prepare_for_create(context, obj)
         spec = obj["spec"]
         drop_gated_fields(spec)
         merge_label_keys(spec, obj["metadata"].get("labels") or {})
