@@ -3,6 +3,7 @@
 //! Invariant: one `register` line per room; each room's file converts, calls the core, converts back.
 
 mod errors;
+mod gil;
 mod object;
 mod patches;
 mod scheduler;

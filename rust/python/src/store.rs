@@ -1,7 +1,545 @@
-//! Binding of the store room.
+//! Binding of the store room: `Store`, and what it hands out.
+//!
+//! Invariant: every class is frozen and shares its data with the core; nothing is copied before Python asks for it.
+//! Not here: any decision; arguments are converted, the core is called, answers are converted back.
 
+use std::sync::Arc;
+
+use pyk8s_core::object::envelope::FieldSpec;
+use pyk8s_core::store::encode;
+use pyk8s_core::store::notifier::Notifier as CoreNotifier;
+use pyk8s_core::store::read::{Page, RangeQuery};
+use pyk8s_core::store::txn::{
+    Comparator, Compare, Operand, Operation, Target, Transaction as CoreTransaction,
+};
+use pyk8s_core::store::version::{Event as CoreEvent, Version};
+use pyk8s_core::store::watch::{Budget, WatchOptions, Watcher};
+use pyk8s_core::store::write::Precondition;
+use pyk8s_core::store::{Store as CoreStore, StoreError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+use crate::errors::store_error;
+use crate::gil::detached;
+use crate::selector::Selection;
+
+/// One version of one key.
+#[pyclass(frozen, module = "pyk8s._core")]
+pub struct KeyValue {
+    core: Arc<Version>,
+}
+
+#[pymethods]
+impl KeyValue {
+    #[getter]
+    fn key(&self) -> &str {
+        &self.core.key
+    }
+
+    #[getter]
+    fn value<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.core.value)
+    }
+
+    #[getter]
+    fn create_revision(&self) -> i64 {
+        self.core.create_revision
+    }
+
+    #[getter]
+    fn mod_revision(&self) -> i64 {
+        self.core.mod_revision
+    }
+
+    #[getter]
+    fn version(&self) -> i64 {
+        self.core.version
+    }
+
+    #[getter]
+    fn lease(&self) -> i64 {
+        self.core.lease
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<KeyValue {} @{}>", self.core.key, self.core.mod_revision)
+    }
+}
+
+/// One change as one watcher sees it.
+#[pyclass(frozen, module = "pyk8s._core")]
+pub struct Event {
+    core: CoreEvent,
+}
+
+#[pymethods]
+impl Event {
+    #[getter]
+    fn r#type(&self) -> &'static str {
+        self.core.kind.name()
+    }
+
+    #[getter]
+    fn kv(&self) -> KeyValue {
+        KeyValue { core: self.core.version().clone() }
+    }
+
+    #[getter]
+    fn prev_value<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.core.change.previous.as_ref().map(|previous| PyBytes::new(py, &previous.value))
+    }
+
+    #[getter]
+    fn revision(&self) -> i64 {
+        self.core.revision()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Event {} {} @{}>", self.r#type(), self.core.change.key(), self.core.revision())
+    }
+}
+
+#[pyclass(frozen, get_all, module = "pyk8s._core")]
+pub struct RangeResult {
+    items: Py<PyList>,
+    more: bool,
+    count: usize,
+    revision: i64,
+}
+
+#[pyclass(frozen, get_all, module = "pyk8s._core")]
+pub struct EncodedList {
+    body: Py<PyBytes>,
+    item_count: usize,
+    more: bool,
+    last_key: String,
+    remaining_count: usize,
+    revision: i64,
+}
+
+/// Outcome of `Store.txn`.
+#[pyclass(frozen, get_all, module = "pyk8s._core")]
+pub struct Transaction {
+    succeeded: bool,
+    revision: i64,
+    results: Py<PyList>,
+}
+
+/// One watcher; closed when it is dropped.
+#[pyclass(frozen, module = "pyk8s._core")]
+pub struct Watch {
+    store: Arc<CoreStore>,
+    core: Arc<Watcher>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.store.close_watch(&self.core);
+    }
+}
+
+#[pymethods]
+impl Watch {
+    #[getter]
+    fn id(&self) -> u64 {
+        self.core.id
+    }
+
+    #[getter]
+    fn progress_revision(&self) -> i64 {
+        self.store.progress_revision(&self.core)
+    }
+
+    #[pyo3(signature = (max_count = 1000))]
+    fn poll<'py>(&self, py: Python<'py>, max_count: usize) -> PyResult<Bound<'py, PyList>> {
+        let events = self.take(py, Budget::Count(max_count))?;
+        PyList::new(py, events.into_iter().map(|core| Event { core }))
+    }
+
+    #[pyo3(signature = (max_bytes = 1 << 20))]
+    fn poll_encoded<'py>(&self, py: Python<'py>, max_bytes: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let events = self.take(py, Budget::Bytes(max_bytes))?;
+        PyBytes::new_with(py, encode::lines_len(&events), |out| {
+            encode::write_lines(&events, out);
+            Ok(())
+        })
+    }
+
+    fn close(&self) {
+        self.store.close_watch(&self.core);
+    }
+}
+
+impl Watch {
+    fn take(&self, py: Python<'_>, mut budget: Budget) -> PyResult<Vec<CoreEvent>> {
+        // Only reading the log takes long; the queue is there at once.
+        let queued = self.core.poll_queued(&mut budget).map_err(|error| store_error(py, error))?;
+        match queued {
+            Some(events) => Ok(events),
+            None => {
+                let polled = detached(py, || self.store.poll(&self.core, budget));
+                polled.map_err(|error| store_error(py, error))
+            }
+        }
+    }
+}
+
+/// Tells one event loop which of its watches became readable.
+#[pyclass(frozen, module = "pyk8s._core")]
+pub struct Notifier {
+    core: Arc<CoreNotifier>,
+}
+
+#[pymethods]
+impl Notifier {
+    fn fileno(&self) -> PyResult<i32> {
+        self.core.descriptor().ok_or_else(|| PyValueError::new_err("notifier is closed"))
+    }
+
+    fn ready(&self) -> Vec<u64> {
+        self.core.ready()
+    }
+
+    fn close(&self) {
+        self.core.close();
+    }
+}
+
+/// A multi-version key-value store with watches.
+#[pyclass(frozen, module = "pyk8s._core")]
+pub struct Store {
+    pub core: Arc<CoreStore>,
+}
+
+impl Store {
+    /// Runs what may wait for a disk without the GIL, and what cannot with it: letting go costs as much as a put.
+    fn write<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&CoreStore) -> Result<T, StoreError> + Send,
+    ) -> PyResult<T> {
+        let outcome =
+            if self.core.is_journalled() { detached(py, || work(&self.core)) } else { work(&self.core) };
+        outcome.map_err(|error| store_error(py, error))
+    }
+
+    fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&CoreStore) -> Result<T, StoreError> + Send,
+    ) -> PyResult<T> {
+        detached(py, || work(&self.core)).map_err(|error| store_error(py, error))
+    }
+
+    fn put_if(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        value: &[u8],
+        lease: i64,
+        precondition: Precondition,
+    ) -> PyResult<KeyValue> {
+        let core = self.write(py, |store| store.put(key, value, lease, precondition))?;
+        Ok(KeyValue { core })
+    }
+}
+
+#[pymethods]
+impl Store {
+    #[new]
+    #[pyo3(signature = (*, objects = false))]
+    fn new(objects: bool) -> Self {
+        Self { core: Arc::new(CoreStore::new(objects)) }
+    }
+
+    #[getter]
+    fn revision(&self) -> i64 {
+        self.core.revision()
+    }
+
+    #[getter]
+    fn compact_revision(&self) -> i64 {
+        self.core.compact_revision()
+    }
+
+    #[getter]
+    fn durable_revision(&self) -> i64 {
+        self.core.durable_revision()
+    }
+
+    // -- reading ---------------------------------------------------------------------------------------------
+
+    #[pyo3(signature = (key, revision = 0))]
+    fn get(&self, py: Python<'_>, key: &str, revision: i64) -> PyResult<Option<KeyValue>> {
+        match self.core.get(key, revision) {
+            Ok(found) => Ok(found.map(|core| KeyValue { core })),
+            Err(error) => Err(store_error(py, error)),
+        }
+    }
+
+    #[pyo3(signature = (prefix, *, start_after = "", limit = 0, revision = 0, selection = None))]
+    fn range(
+        &self,
+        py: Python<'_>,
+        prefix: &str,
+        start_after: &str,
+        limit: usize,
+        revision: i64,
+        selection: Option<&Bound<'_, Selection>>,
+    ) -> PyResult<RangeResult> {
+        let selection = selection.map(|selection| selection.get().core.clone());
+        let query = RangeQuery { prefix, start_after, limit, revision, selection: selection.as_deref() };
+        let (page, count) = self.run(py, |store| {
+            let page = store.range(query)?;
+            let count = page.count(query);
+            Ok((page, count))
+        })?;
+        let (more, revision) = (page.more, page.revision);
+        let items = PyList::new(py, page.items.into_iter().map(|core| KeyValue { core }))?;
+        Ok(RangeResult { items: items.unbind(), more, count, revision })
+    }
+
+    #[pyo3(signature = (prefix, *, start_after = "", limit = 0, revision = 0, selection = None, strip_type = true))]
+    #[allow(clippy::too_many_arguments)]
+    fn list_encoded(
+        &self,
+        py: Python<'_>,
+        prefix: &str,
+        start_after: &str,
+        limit: usize,
+        revision: i64,
+        selection: Option<&Bound<'_, Selection>>,
+        strip_type: bool,
+    ) -> PyResult<EncodedList> {
+        let selection = selection.map(|selection| selection.get().core.clone());
+        let query = RangeQuery { prefix, start_after, limit, revision, selection: selection.as_deref() };
+        let (page, remaining_count) = self.run(py, |store| {
+            let page = store.range(query)?;
+            let remaining_count = page.remaining_count(query);
+            Ok((page, remaining_count))
+        })?;
+        let body = PyBytes::new_with(py, encode::list_len(&page.items, strip_type), |out| {
+            encode::write_list(&page.items, strip_type, out);
+            Ok(())
+        })?;
+        Ok(encoded_list(&page, body, remaining_count))
+    }
+
+    fn count(&self, prefix: &str) -> usize {
+        self.core.count(prefix)
+    }
+
+    // -- writing ---------------------------------------------------------------------------------------------
+
+    #[pyo3(signature = (key, value, *, lease = 0))]
+    fn put(&self, py: Python<'_>, key: &str, value: &[u8], lease: i64) -> PyResult<KeyValue> {
+        self.put_if(py, key, value, lease, Precondition::None)
+    }
+
+    #[pyo3(signature = (key, value, *, lease = 0))]
+    fn create(&self, py: Python<'_>, key: &str, value: &[u8], lease: i64) -> PyResult<KeyValue> {
+        self.put_if(py, key, value, lease, Precondition::Absent)
+    }
+
+    #[pyo3(signature = (key, value, *, expected, lease = 0))]
+    fn update(
+        &self,
+        py: Python<'_>,
+        key: &str,
+        value: &[u8],
+        expected: i64,
+        lease: i64,
+    ) -> PyResult<KeyValue> {
+        self.put_if(py, key, value, lease, Precondition::Revision(expected))
+    }
+
+    #[pyo3(signature = (key, *, expected = 0))]
+    fn delete(&self, py: Python<'_>, key: &str, expected: i64) -> PyResult<KeyValue> {
+        let core = self.write(py, |store| store.delete(key, expected))?;
+        Ok(KeyValue { core })
+    }
+
+    #[pyo3(signature = (compares, success, failure = None))]
+    fn txn(
+        &self,
+        py: Python<'_>,
+        compares: &Bound<'_, PyAny>,
+        success: &Bound<'_, PyAny>,
+        failure: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Transaction> {
+        let compares = compares.try_iter()?.map(|item| read_compare(&item?)).collect::<PyResult<Vec<_>>>()?;
+        let success = read_operations(success)?;
+        let failure = failure.map_or_else(|| Ok(Vec::new()), read_operations)?;
+        let CoreTransaction { succeeded, revision, results } =
+            self.write(py, |store| store.txn(&compares, &success, &failure))?;
+        let results = results.into_iter().map(|result| result.map(|core| KeyValue { core }));
+        Ok(Transaction { succeeded, revision, results: PyList::new(py, results)?.unbind() })
+    }
+
+    // -- watching --------------------------------------------------------------------------------------------
+
+    #[pyo3(signature = (prefix, *, start_revision = 0, selection = None, notifier = None, backlog_max = 10_000))]
+    fn watch(
+        &self,
+        py: Python<'_>,
+        prefix: &str,
+        start_revision: i64,
+        selection: Option<&Bound<'_, Selection>>,
+        notifier: Option<&Bound<'_, Notifier>>,
+        backlog_max: usize,
+    ) -> PyResult<Watch> {
+        let options = WatchOptions {
+            prefix: prefix.to_owned(),
+            start_revision,
+            selection: selection.map(|selection| selection.get().core.clone()),
+            notifier: notifier.map(|notifier| notifier.get().core.clone()),
+            backlog_max,
+        };
+        let core = self.core.watch(options).map_err(|error| store_error(py, error))?;
+        Ok(Watch { store: self.core.clone(), core })
+    }
+
+    fn notifier(&self, py: Python<'_>) -> PyResult<Notifier> {
+        let core = self.core.notifier().map_err(|error| store_error(py, error))?;
+        Ok(Notifier { core: Arc::new(core) })
+    }
+
+    // -- configuration of an object store --------------------------------------------------------------------
+
+    fn set_fields(
+        &self,
+        py: Python<'_>,
+        prefix: &str,
+        fields: Vec<(String, String, String)>,
+    ) -> PyResult<()> {
+        let specs =
+            fields.iter().map(|(label, paths, default)| FieldSpec::new(label, paths, default)).collect();
+        self.run(py, |store| store.set_fields(prefix, specs))
+    }
+
+    // -- time ------------------------------------------------------------------------------------------------
+
+    #[pyo3(signature = (now_s, *, history_s = 300.0))]
+    fn advance(&self, py: Python<'_>, now_s: f64, history_s: f64) -> PyResult<usize> {
+        self.run(py, |store| store.advance(now_s, history_s))
+    }
+
+    #[pyo3(signature = (ttl_s, *, now_s, lease = 0))]
+    fn lease_grant(&self, py: Python<'_>, ttl_s: f64, now_s: f64, lease: i64) -> PyResult<i64> {
+        self.write(py, |store| store.lease_grant(ttl_s, now_s, lease))
+    }
+
+    #[pyo3(signature = (lease, *, now_s))]
+    fn lease_keepalive(&self, py: Python<'_>, lease: i64, now_s: f64) -> PyResult<f64> {
+        self.write(py, |store| store.lease_keepalive(lease, now_s))
+    }
+
+    fn lease_revoke(&self, py: Python<'_>, lease: i64) -> PyResult<usize> {
+        self.write(py, |store| store.lease_revoke(lease))
+    }
+
+    // -- history ---------------------------------------------------------------------------------------------
+
+    fn compact(&self, py: Python<'_>, revision: i64) -> PyResult<()> {
+        self.run(py, |store| store.compact(revision))
+    }
+
+    #[pyo3(signature = (revision = 0))]
+    fn fork(&self, py: Python<'_>, revision: i64) -> PyResult<Store> {
+        let core = self.run(py, |store| store.fork(revision))?;
+        Ok(Store { core: Arc::new(core) })
+    }
+
+    // -- files -----------------------------------------------------------------------------------------------
+
+    fn sync(&self, py: Python<'_>) -> PyResult<()> {
+        self.run(py, |store| store.sync())
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.run(py, |store| store.close())
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = self.core.stats();
+        let dict = PyDict::new(py);
+        let entries = [
+            ("keys", stats.keys),
+            ("revisions", stats.revisions),
+            ("events", stats.events),
+            ("leases", stats.leases),
+            ("watchers", stats.watchers),
+            ("value_bytes", stats.value_bytes),
+            ("wal_bytes", stats.wal_bytes),
+        ];
+        entries.into_iter().try_for_each(|(name, value)| dict.set_item(name, value))?;
+        Ok(dict)
+    }
+}
+
+fn encoded_list(page: &Page, body: Bound<'_, PyBytes>, remaining_count: usize) -> EncodedList {
+    EncodedList {
+        body: body.unbind(),
+        item_count: page.items.len(),
+        more: page.more,
+        last_key: page.last_key().to_owned(),
+        remaining_count,
+        revision: page.revision,
+    }
+}
+
+fn read_compare(item: &Bound<'_, PyAny>) -> PyResult<Compare> {
+    let (key, target, operator, operand): (String, String, String, Bound<'_, PyAny>) = item.extract()?;
+    let target = match target.as_str() {
+        "mod" => Target::Mod,
+        "create" => Target::Create,
+        "version" => Target::Version,
+        "value" => Target::Value,
+        other => return Err(PyValueError::new_err(format!("unknown compare target {other}"))),
+    };
+    let comparator = match operator.as_str() {
+        "=" => Comparator::Equal,
+        "!=" => Comparator::NotEqual,
+        "<" => Comparator::Less,
+        ">" => Comparator::Greater,
+        other => return Err(PyValueError::new_err(format!("unknown compare operator {other}"))),
+    };
+    let operand = match operand.cast::<PyBytes>() {
+        Ok(bytes) => Operand::Bytes(bytes.as_bytes().to_vec()),
+        Err(_) => Operand::Number(operand.extract()?),
+    };
+    Ok(Compare { key, target, comparator, operand })
+}
+
+fn read_operations(operations: &Bound<'_, PyAny>) -> PyResult<Vec<Operation>> {
+    operations.try_iter()?.map(|item| read_operation(item?.cast::<PyTuple>()?)).collect()
+}
+
+fn read_operation(item: &Bound<'_, PyTuple>) -> PyResult<Operation> {
+    let (verb, key): (String, String) = (item.get_item(0)?.extract()?, item.get_item(1)?.extract()?);
+    match (verb.as_str(), item.len()) {
+        ("put", 4) => {
+            let value = item.get_item(2)?;
+            let value = value.cast::<PyBytes>()?.as_bytes().to_vec();
+            Ok(Operation::Put { key, value, lease: item.get_item(3)?.extract()? })
+        }
+        ("delete", 2) => Ok(Operation::Delete { key }),
+        ("get", 2) => Ok(Operation::Get { key }),
+        ("put" | "delete" | "get", length) => {
+            Err(PyTypeError::new_err(format!("operation {verb} does not have {length} parts")))
+        }
+        _ => Err(PyValueError::new_err(format!("unknown operation {verb}"))),
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<KeyValue>()?;
+    module.add_class::<Event>()?;
+    module.add_class::<RangeResult>()?;
+    module.add_class::<EncodedList>()?;
+    module.add_class::<Transaction>()?;
+    module.add_class::<Watch>()?;
+    module.add_class::<Notifier>()?;
+    module.add_class::<Store>()
 }

@@ -88,11 +88,13 @@ class Watch:
         event = change.seen_through(self._selection)
         if event is None:
             return
+        was_empty = not self._queue
         if len(self._queue) >= self._backlog_max:
             self._cut_revision = event.revision
         else:
             self._queue.append(event)
-        self._signal()
+        if was_empty:
+            self._signal()
 
     def _concerns(self, change: Change) -> bool:
         return change.key.startswith(self._prefix) and change.revision >= self._next_revision
