@@ -94,7 +94,14 @@ class SelectorError(EngineError):
 
 
 class DecodeError(EngineError):
-    """A body that cannot be read as the kind it should be; the text is Kubernetes'."""
+    """A body that cannot be read as the kind it should be; the text is Kubernetes'.
+
+    ``cause`` is the part of it that names the trouble, without the sentence about the kind.
+    """
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause or message
 
 
 class StrictDecodeError(EngineError):

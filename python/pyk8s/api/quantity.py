@@ -215,6 +215,8 @@ def _factors(number: int, factor: int) -> tuple[int, int]:
 
 def _binary_text(number: int) -> str:
     mantissa, count = _factors(number, 1024)
+    if count >= len(BINARY_SUFFIXES):
+        mantissa, count = number // 1024 ** len(BINARY_SUFFIXES), len(BINARY_SUFFIXES)
     return f"{mantissa}{('', *BINARY_SUFFIXES)[count]}"
 
 

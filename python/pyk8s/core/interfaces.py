@@ -376,8 +376,12 @@ class Scheme(Protocol):
             DecodeError: syntax or type errors, in kube-apiserver's words.
         """
 
-    def decode_protobuf(self, body: bytes) -> tuple[str, bytes]:
-        """(kind, JSON) of an enveloped protobuf body. Raises DecodeError."""
+    def decode_protobuf(self, body: bytes, kind: str = "") -> tuple[str, bytes]:
+        """(kind, JSON) of an enveloped protobuf body; ``kind`` is the one expected, "" when any will do.
+
+        Raises:
+            DecodeError: damaged bytes, an unknown kind, or another kind than the one expected.
+        """
 
     def default(self, kind: str, value: bytes) -> bytes:
         """Versioned defaulting."""

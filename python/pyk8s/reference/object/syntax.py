@@ -32,7 +32,7 @@ def check(body: bytes) -> None:
 
 
 def text_of(body: bytes) -> str:
-    """The text of checked bytes; each byte that is not UTF-8 becomes U+FFFD, as in Go: it can only stand in a string."""
+    """The text of checked bytes; each byte that is not UTF-8 becomes U+FFFD, as in Go."""
     return body.decode("utf-8", "pyk8s-replace-each")
 
 

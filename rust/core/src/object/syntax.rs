@@ -23,6 +23,12 @@ enum Expect {
 
 /// Refuse text that is not exactly one JSON value; the message is the one Go gives.
 pub fn check(text: &[u8]) -> Result<(), String> {
+    check_within(text, DEPTH_MAX)
+}
+
+/// As `check`, for a value that will stand inside others: at most `depth_max` deep, and that at most `DEPTH_MAX`.
+pub fn check_within(text: &[u8], depth_max: usize) -> Result<(), String> {
+    debug_assert!(depth_max <= DEPTH_MAX, "the brackets have no room beyond DEPTH_MAX");
     let mut open = [0u8; DEPTH_MAX];
     let mut depth = 0;
     let mut expect = Expect::Value;
@@ -49,7 +55,7 @@ pub fn check(text: &[u8]) -> Result<(), String> {
             }
             Expect::Value | Expect::ValueOrEnd => match byte {
                 b'{' | b'[' => {
-                    if depth == DEPTH_MAX {
+                    if depth >= depth_max {
                         return Err(invalid(byte, "exceeded max depth"));
                     }
                     open[depth] = byte;

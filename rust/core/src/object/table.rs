@@ -15,6 +15,7 @@ use super::reader::Reader;
 #[derive(Debug)]
 pub struct Table<T> {
     text: Arc<str>,
+    names: Vec<String>,
     spans: Vec<Range<usize>>,
     compiled: Vec<OnceLock<T>>,
     ids: FxHashMap<String, u32>,
@@ -23,13 +24,19 @@ pub struct Table<T> {
 impl<T> Table<T> {
     /// Index the members of the object at the cursor, which reads in `text`.
     pub fn index(text: &Arc<str>, reader: &mut Reader<'_>) -> Self {
-        let mut table =
-            Table { text: text.clone(), spans: Vec::new(), compiled: Vec::new(), ids: FxHashMap::default() };
+        let mut table = Table {
+            text: text.clone(),
+            names: Vec::new(),
+            spans: Vec::new(),
+            compiled: Vec::new(),
+            ids: FxHashMap::default(),
+        };
         reader.enter();
         while let Some(name) = reader.next_key() {
             let entry = reader.skip();
             let start = entry.as_ptr() as usize - text.as_ptr() as usize;
-            table.ids.insert(name.into_owned(), table.spans.len() as u32);
+            table.ids.insert(name.to_string(), table.spans.len() as u32);
+            table.names.push(name.into_owned());
             table.spans.push(start..start + entry.len());
             table.compiled.push(OnceLock::new());
         }
@@ -38,6 +45,10 @@ impl<T> Table<T> {
 
     pub fn id(&self, name: &str) -> Option<u32> {
         self.ids.get(name).copied()
+    }
+
+    pub fn name(&self, id: u32) -> &str {
+        &self.names[id as usize]
     }
 
     pub fn len(&self) -> usize {
