@@ -1,6 +1,6 @@
 """Runs a script of `tests/scripts/store` on one engine; the grammar is in the README beside the scripts.
 
-Always true: it formats answers exactly as `rust/core/tests/scripts.rs` does.
+Always true: it formats answers exactly as `rust/core/tests/store_scripts.rs` does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,20 @@ from typing import Any
 from pyk8s import errors
 
 ROOT = Path(__file__).parent.parent / "scripts" / "store"
-OPTIONS = ("after", "limit", "labels", "fields", "backlog", "notifier", "lease", "now", "history", "id", "bytes", "count")
+OPTIONS = (
+    "after",
+    "limit",
+    "labels",
+    "fields",
+    "backlog",
+    "notifier",
+    "lease",
+    "now",
+    "history",
+    "id",
+    "bytes",
+    "count",
+)
 
 
 class Line:
@@ -209,7 +222,7 @@ class Script:
 
     def do_ready(self, line: Line) -> str:
         ids = self.notifiers[line.words[0]].ready()
-        return " ".join(name for name, watch in self.watches.items() if watch.id in ids) or "nothing"
+        return " ".join(name for name, watch in sorted(self.watches.items()) if watch.id in ids) or "nothing"
 
     # -- time ----------------------------------------------------------------------------------------------
 
