@@ -25,6 +25,14 @@ REASONS = {
 WITHOUT_VALUE = {"Required value", "Forbidden", "Too long", "Internal error"}
 
 
+class _Omitted:
+    """The type of `OMITTED`."""
+
+
+OMITTED = _Omitted()
+"""A bad value that is left out of the text."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One broken rule. ``kind`` is a key of REASONS; ``value`` is shown as Go prints it."""
@@ -36,7 +44,8 @@ class FieldError:
 
     def body(self) -> str:
         """What a cause's message holds: the text without the path."""
-        head = self.kind if self.kind in WITHOUT_VALUE else f"{self.kind}: {shown(self.value)}"
+        is_bare = self.kind in WITHOUT_VALUE or self.value is OMITTED
+        head = self.kind if is_bare else f"{self.kind}: {shown(self.value)}"
         return f"{head}: {self.detail}" if self.detail else head
 
     def text(self) -> str:

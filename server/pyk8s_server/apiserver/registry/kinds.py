@@ -10,7 +10,9 @@ from functools import cache
 from pyk8s.api.resources import Resource
 
 from pyk8s_server.apiserver.interfaces import Lifecycle
+from pyk8s_server.apiserver.registry import objects
 from pyk8s_server.apiserver.registry.allocation.services import ServiceLifecycle
+from pyk8s_server.apiserver.registry.jobs import JobStrategy
 from pyk8s_server.apiserver.registry.pods import (
     EphemeralContainersStrategy,
     PodStatusStrategy,
@@ -27,6 +29,25 @@ CLASSES: dict[tuple[str, str], type[GenericStrategy]] = {
     ("pods", "resize"): ResizeStrategy,
     ("services", ""): ServiceStrategy,
     ("services", "status"): ServiceStatusStrategy,
+    ("namespaces", ""): objects.NamespaceStrategy,
+    ("namespaces", "finalize"): objects.NamespaceFinalizeStrategy,
+    ("secrets", ""): objects.SecretStrategy,
+    ("endpoints", ""): objects.EndpointsStrategy,
+    ("limitranges", ""): objects.LimitRangeStrategy,
+    ("persistentvolumes", ""): objects.VolumeStrategy,
+    ("persistentvolumes", "status"): objects.VolumeStatusStrategy,
+    ("persistentvolumeclaims", ""): objects.ClaimStrategy,
+    ("replicationcontrollers", ""): objects.TemplateStrategy,
+    ("deployments.apps", ""): objects.TemplateStrategy,
+    ("replicasets.apps", ""): objects.TemplateStrategy,
+    ("statefulsets.apps", ""): objects.TemplateStrategy,
+    ("daemonsets.apps", ""): objects.DaemonSetStrategy,
+    ("controllerrevisions.apps", ""): objects.RevisionStrategy,
+    ("jobs.batch", ""): JobStrategy,
+    ("ingresses.networking.k8s.io", ""): objects.IngressStrategy,
+    ("certificatesigningrequests.certificates.k8s.io", ""): objects.SigningRequestStrategy,
+    ("certificatesigningrequests.certificates.k8s.io", "approval"): objects.SigningRequestApprovalStrategy,
+    ("certificatesigningrequests.certificates.k8s.io", "status"): objects.SigningRequestStatusStrategy,
 }
 """(qualified resource, subresource) -> class; the subresource "" is the object itself."""
 

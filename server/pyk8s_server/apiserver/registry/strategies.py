@@ -19,6 +19,7 @@ from pyk8s_server.apiserver.interfaces import Context
 from pyk8s_server.apiserver.registry.validation.formats import Format
 from pyk8s_server.apiserver.registry.validation.meta import validate_meta, validate_meta_update
 from pyk8s_server.apiserver.registry.validation.names import name_format
+from pyk8s_server.apiserver.registry.validators import validators_for
 from pyk8s_server.apiserver.registry.zero_values import zero_status
 
 Json = dict[str, Any]
@@ -54,6 +55,7 @@ class GenericStrategy:
         self.allow_unconditional_update = rules.allow_unconditional_update
         self.reset_fields = rules.reset_fields
         self.name_format: Format = name_format(resource)
+        self.validators = validators_for(resource.gvk, subresource)
         self.new_status: Callable[[], Json | None] = zero_status(resource.gvk)
 
     # -- create --------------------------------------------------------------------------------------------
@@ -79,7 +81,7 @@ class GenericStrategy:
 
     def validate_object(self, context: Context, obj: Json) -> list[FieldError]:
         """Rules for the object apart from its metadata."""
-        return []
+        return self.validators.of_create(obj)
 
     def warnings_on_create(self, context: Context, obj: Json) -> list[str]:
         return []
@@ -118,8 +120,8 @@ class GenericStrategy:
         return errors
 
     def validate_object_update(self, context: Context, obj: Json, old: Json) -> list[FieldError]:
-        """Rules for a change, apart from metadata; a subresource without rules of its own has none."""
-        return [] if self.subresource else self.validate_object(context, obj)
+        """Rules for a change, apart from metadata."""
+        return self.validators.of_update(obj, old)
 
     def warnings_on_update(self, context: Context, obj: Json, old: Json) -> list[str]:
         return []

@@ -10,16 +10,6 @@ from pyk8s.api.resources import Resource
 from pyk8s_server.apiserver.registry.validation import formats
 from pyk8s_server.apiserver.registry.validation.formats import Format, Messages
 
-CRON_JOB_NAME_MAX = 52
-"""63 less the dash and the ten digits that the controller appends to a Job's name."""
-
-
-def cron_job_name(value: str) -> Messages:
-    errors = list(formats.dns_subdomain(value))
-    if formats.length_bytes(value) > CRON_JOB_NAME_MAX:
-        errors.append(formats.too_long_characters(CRON_JOB_NAME_MAX))
-    return errors
-
 
 def ip_address_name(value: str) -> Messages:
     errors = formats.ip_address(value)
@@ -31,7 +21,6 @@ def ip_address_name(value: str) -> Messages:
 RULES: dict[str, Format] = {
     "namespaces": formats.dns_label,
     "services": formats.dns_label,
-    "cronjobs.batch": cron_job_name,
     "ipaddresses.networking.k8s.io": ip_address_name,
     "apiservices.apiregistration.k8s.io": formats.path_segment,
     "roles.rbac.authorization.k8s.io": formats.path_segment,

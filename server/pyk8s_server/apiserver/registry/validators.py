@@ -1,0 +1,78 @@
+"""Which rules hold for which kind and subresource.
+
+Always true: keys are kinds as the scheme names them, and subresources; a kind that is not here has no rules but those
+of its metadata and schema.
+Not here: any rule (see `validation`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyk8s.api.field import FieldError
+
+from pyk8s_server.apiserver.registry.validation import (
+    batch,
+    core,
+    endpoints,
+    events,
+    nodes,
+    workloads,
+)
+
+Json = dict[str, Any]
+CreateRule = Callable[[Json], list[FieldError]]
+UpdateRule = Callable[[Json, Json], list[FieldError]]
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """The rules of one endpoint; without ``update`` those of ``create`` hold for updates too."""
+
+    create: CreateRule | None = None
+    update: UpdateRule | None = None
+
+    def of_create(self, obj: Json) -> list[FieldError]:
+        return self.create(obj) if self.create is not None else []
+
+    def of_update(self, obj: Json, old: Json) -> list[FieldError]:
+        return self.update(obj, old) if self.update is not None else self.of_create(obj)
+
+
+NO_RULES = Validators()
+
+VALIDATORS: dict[tuple[str, str], Validators] = {
+    ("v1/ConfigMap", ""): Validators(core.validate_config_map, core.validate_config_map_update),
+    ("v1/Secret", ""): Validators(core.validate_secret, core.validate_secret_update),
+    ("v1/Namespace", ""): Validators(core.validate_namespace, core.validate_namespace_update),
+    ("v1/Namespace", "status"): Validators(None, core.validate_namespace_status),
+    ("v1/Namespace", "finalize"): Validators(None, core.validate_namespace_finalize),
+    ("v1/Node", ""): Validators(nodes.validate_node, nodes.validate_node_update),
+    ("v1/Node", "status"): Validators(nodes.validate_node, nodes.validate_node_update),
+    ("v1/Event", ""): Validators(events.validate_core_event, events.validate_event_update),
+    ("events.k8s.io/v1/Event", ""): Validators(events.validate_new_event, events.validate_event_update),
+    ("v1/Endpoints", ""): Validators(endpoints.validate_endpoints),
+    ("discovery.k8s.io/v1/EndpointSlice", ""): Validators(endpoints.validate_slice, endpoints.validate_slice_update),
+    ("coordination.k8s.io/v1/Lease", ""): Validators(core.validate_lease),
+    ("v1/ReplicationController", ""): Validators(workloads.validate_replication_controller),
+    ("v1/PodTemplate", ""): Validators(workloads.validate_pod_template),
+    ("apps/v1/ReplicaSet", ""): Validators(workloads.validate_replica_set, workloads.validate_replica_set_update),
+    ("apps/v1/ReplicaSet", "status"): Validators(None, workloads.validate_replica_set_status),
+    ("v1/ReplicationController", "status"): Validators(None, workloads.validate_replica_set_status),
+    ("apps/v1/Deployment", ""): Validators(workloads.validate_deployment, workloads.validate_deployment_update),
+    ("apps/v1/Deployment", "status"): Validators(None, workloads.validate_deployment_status),
+    ("apps/v1/StatefulSet", ""): Validators(workloads.validate_stateful_set, workloads.validate_stateful_set_update),
+    ("apps/v1/StatefulSet", "status"): Validators(None, workloads.validate_stateful_set_status),
+    ("apps/v1/DaemonSet", ""): Validators(workloads.validate_daemon_set, workloads.validate_daemon_set_update),
+    ("apps/v1/DaemonSet", "status"): Validators(None, workloads.validate_daemon_set_status),
+    ("apps/v1/ControllerRevision", ""): Validators(batch.validate_revision, batch.validate_revision_update),
+    ("batch/v1/Job", ""): Validators(batch.validate_job, batch.validate_job_update),
+    ("batch/v1/Job", "status"): Validators(None, batch.validate_job_status),
+    ("batch/v1/CronJob", ""): Validators(batch.validate_cron_job, batch.validate_cron_job_update),
+}
+
+
+def validators_for(gvk: str, subresource: str) -> Validators:
+    return VALIDATORS.get((gvk, subresource), NO_RULES)
