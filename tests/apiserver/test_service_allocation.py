@@ -198,7 +198,7 @@ def test_concurrent_services_never_share_an_address() -> None:
 
 def test_a_pool_gives_out_every_number_once_and_then_none() -> None:
     pool = NumberPool(1, 50, reserved_count=10)
-    source = Identity(seed=7).random
+    source = Identity(seed=7)
 
     given = [pool.pick(source) for _ in range(51)]
 

@@ -133,7 +133,8 @@ def match_data_sources(spec: Json) -> None:
     if source and not reference:
         spec["dataSourceRef"] = dict(source)
     elif reference and not source and not reference.get("namespace"):
-        if (reference.get("apiGroup") or "", reference.get("kind")) in KNOWN_SOURCES:
+        is_known = (reference.get("apiGroup") or "", reference.get("kind")) in KNOWN_SOURCES
+        if is_known:
             spec["dataSource"] = {k: v for k, v in reference.items() if k != "namespace"}
 
 

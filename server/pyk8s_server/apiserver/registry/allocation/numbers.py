@@ -7,9 +7,10 @@ Not here: what a number stands for (see `service_ranges`).
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Iterable
+
+from pyk8s.api.identity import Identity
 
 RANDOM_TRIES = 32
 """Tries at random before counting through: in a pool that is half full, one in four billion needs to count."""
@@ -48,13 +49,13 @@ class NumberPool:
         with self._lock:
             self._taken.update(number for number in numbers if number in self)
 
-    def pick(self, source: random.Random) -> int | None:
+    def pick(self, identity: Identity) -> int | None:
         """Take a free number, None when there is none.
 
         Cost: O(1) while the pool is not nearly full; else it counts through the pool.
         """
         for _ in range(RANDOM_TRIES):
-            number = source.randint(self._dynamic_first, self.last)
+            number = identity.random.randint(self._dynamic_first, self.last)
             if self.take(number):
                 return number
         dynamic = range(self._dynamic_first, self.last + 1)

@@ -137,7 +137,7 @@ class ServiceLifecycle:
         held = held_addresses(old) if old is not None else set()
         wanted = spec.get("clusterIPs") or []
         if not wanted:
-            number = self.addresses.pick(context.identity.random)
+            number = self.addresses.pick(context.identity)
             if number is None:
                 raise status.internal_error("failed to allocate a serviceIP: range is full")
             taken.addresses.append(number)
@@ -202,7 +202,7 @@ class ServiceLifecycle:
 
     def _port(self, context: Context, obj: Json, path: str, wish: int) -> int:
         if not wish:
-            number = self.ports.pick(context.identity.random)
+            number = self.ports.pick(context.identity)
             if number is None:
                 raise status.internal_error("failed to allocate a nodePort: range is full")
             return number
