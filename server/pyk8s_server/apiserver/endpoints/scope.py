@@ -14,7 +14,7 @@ from pyk8s.api.resources import Resource, find
 from pyk8s.api.tables import table
 
 from pyk8s_server.apiserver.interfaces import Lifecycle, Printer, Strategy
-from pyk8s_server.apiserver.registry import conversion, printers, strategy_for
+from pyk8s_server.apiserver.registry import conversion, lifecycle_for, printers, strategy_for
 from pyk8s_server.apiserver.storage import fields
 from pyk8s_server.apiserver.storage.keys import prefix_of
 
@@ -80,7 +80,7 @@ def scope_of(resource: Resource) -> ResourceScope:
         is_stored="get" in resource.verbs,
         returns_object_on_delete=entry.get("deleteReturnsObject", False),
         field_labels=fields.labels_of(resource),
-        lifecycle=None,
+        lifecycle=lifecycle_for(stored),
         convert=conversion.conversion_of(resource),
         list_head=head,
         deprecation=DEPRECATIONS.get(resource.qualified, ""),

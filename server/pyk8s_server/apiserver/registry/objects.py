@@ -14,12 +14,13 @@ from pyk8s_server.apiserver.interfaces import Context
 from pyk8s_server.apiserver.registry.pod_warnings import spec_warnings
 from pyk8s_server.apiserver.registry.strategies import GenericStrategy
 from pyk8s_server.apiserver.registry.validation import formats
+from pyk8s_server.apiserver.registry.validation.events import validate_core_event, validate_new_event
 
 Json = dict[str, Any]
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 NAMESPACE_FINALIZER = "kubernetes"
-ENDPOINTS_DEPRECATED = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+NEW_EVENTS = "events.k8s.io"
 
 
 class NamespaceStrategy(GenericStrategy):
@@ -68,14 +69,13 @@ class SecretStrategy(GenericStrategy):
             obj["type"] = old["type"]
 
 
-class EndpointsStrategy(GenericStrategy):
-    """endpoints: every write is told that slices have taken over."""
+class EventStrategy(GenericStrategy):
+    """events: stored once, served by two groups, of which the newer one is stricter."""
 
-    def warnings_on_create(self, context: Context, obj: Json) -> list[str]:
-        return [ENDPOINTS_DEPRECATED]
-
-    def warnings_on_update(self, context: Context, obj: Json, old: Json) -> list[str]:
-        return [ENDPOINTS_DEPRECATED]
+    def validate_object(self, context: Context, obj: Json) -> list[FieldError]:
+        if context.info.group == NEW_EVENTS:
+            return validate_new_event(obj)
+        return validate_core_event(obj)
 
 
 class LimitRangeStrategy(GenericStrategy):

@@ -61,7 +61,6 @@ class GenericStrategy:
     # -- create --------------------------------------------------------------------------------------------
 
     def prepare_for_create(self, context: Context, obj: Json) -> None:
-        drop_repeated_owners(context, obj["metadata"])
         if self.rules.clears_status:
             self.clear_status(obj)
         if self.rules.starts_generation:
@@ -89,7 +88,6 @@ class GenericStrategy:
     # -- update --------------------------------------------------------------------------------------------
 
     def prepare_for_update(self, context: Context, obj: Json, old: Json) -> None:
-        drop_repeated_owners(context, obj["metadata"])
         self.keep_stored(obj, old)
         keep_system_meta(obj["metadata"], old["metadata"])
         if self.changes_generation(obj, old):
@@ -130,29 +128,6 @@ class GenericStrategy:
 
     def grace_period_s(self, context: Context, obj: Json, asked: int | None) -> int | None:
         return None
-
-
-REPEATED_OWNERS = (
-    ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject"
-    " such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: "
-)
-
-
-def drop_repeated_owners(context: Context, meta: Json) -> None:
-    """One reference per owner is enough; the client is told of the others."""
-    owners = meta.get("ownerReferences")
-    if not owners or len(owners) < 2:
-        return
-    kept: list[Json] = []
-    repeated: list[str] = []
-    for owner in owners:
-        if owner in kept:
-            repeated.append(str(owner.get("uid", "")))
-        else:
-            kept.append(owner)
-    if repeated:
-        meta["ownerReferences"] = kept
-        context.warn(REPEATED_OWNERS + ", ".join(sorted(set(repeated))))
 
 
 def keep_system_meta(meta: Json, old: Json) -> None:
