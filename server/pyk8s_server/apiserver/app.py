@@ -74,6 +74,8 @@ class ApiServer(FastAPI):
         self.store, self.clock, self.identity = store, clock, identity
         self.client_ca = client_ca
         self.advertise_address, self.advertise_port = advertise_address, advertise_port
+        self._authenticator = Authenticator(tokens or {})
+        self._authorizer = authorizer or AlwaysAllow()
         fields.register(store, resources())
         self.backend = Backend(
             storage=EmbeddedStorage(store, clock, fsync=fsync),
@@ -85,12 +87,13 @@ class ApiServer(FastAPI):
             wakeups=Wakeups(store),
             metrics=Metrics(),
             scopes=Scopes(),
+            authorizer=self._authorizer,
+            authenticate_token=self._authenticator.token_user,
         )
         self.health = Health()
         self.is_ready = False
+        self.health.checks["etcd"] = self._check_store
         self.health.ready_checks["poststarthook/start-system-namespaces-controller"] = self._check_bootstrapped
-        self._authenticator = Authenticator(tokens or {})
-        self._authorizer = authorizer or AlwaysAllow()
         self._maintenance: asyncio.Task[None] | None = None
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -117,6 +120,9 @@ class ApiServer(FastAPI):
                 await self.backend.storage.maintain()
             except OSError as error:
                 log.error("the store's upkeep failed: %s", error)
+
+    def _check_store(self) -> None:
+        self.store.get("/registry/health")
 
     def _check_bootstrapped(self) -> None:
         if not self.is_ready:
@@ -159,7 +165,7 @@ class ApiServer(FastAPI):
                 # Cached documents share their header lists, which the filters add to.
                 response.headers = list(response.headers)
                 return response
-        return status.page_not_found()
+        return _nothing(request.path)
 
     def _count(self, info: RequestInfo, code: int, seconds: float) -> None:
         scope = "resource" if info.name else "namespace" if info.namespace else "cluster"
@@ -177,6 +183,16 @@ class ApiServer(FastAPI):
 
     def _is_route(self, path: str) -> bool:
         return False
+
+
+def _nothing(path: str) -> Response:
+    """404 for a path outside resources; below a served group it is a Status."""
+    parts = path.strip("/").split("/")
+    if parts[0] == "api" and len(parts) == 2:
+        return status.resource_not_found("")
+    if parts[0] == "apis" and len(parts) == 3:
+        return status.resource_not_found(parts[1])
+    return status.page_not_found()
 
 
 def _scheme() -> Scheme:

@@ -20,7 +20,8 @@ from pyk8s_server.apiserver.admission.chain import Chain
 from pyk8s_server.apiserver.endpoints.metrics import Metrics
 from pyk8s_server.apiserver.endpoints.negotiation import PLAIN, Form, is_pretty, negotiate
 from pyk8s_server.apiserver.endpoints.scope import ResourceScope, Scopes
-from pyk8s_server.apiserver.interfaces import Context, Reader, RequestInfo
+from pyk8s_server.apiserver.filters.authorization import Authorizer
+from pyk8s_server.apiserver.interfaces import Context, Printer, Reader, RequestInfo
 from pyk8s_server.apiserver.storage.interface import Storage
 from pyk8s_server.apiserver.storage.wakeups import Wakeups
 
@@ -42,7 +43,8 @@ class Backend:
     wakeups: Wakeups
     metrics: Metrics
     scopes: Scopes
-    is_stopping: Callable[[], bool] = field(default=lambda: False)
+    authorizer: Authorizer
+    authenticate_token: Callable[[str], UserInfo | None]
 
 
 @dataclass(slots=True)
@@ -59,6 +61,8 @@ class Call:
     """When the request arrived."""
     warnings: list[str] = field(default_factory=list)
     form: Form = PLAIN
+    printer: Printer | None = None
+    """What prints the answer's rows when it is not of the scope's kind."""
 
     def all_values(self, name: str) -> list[str]:
         return [value for key, value in self.request.query if key == name]
@@ -71,7 +75,7 @@ class Call:
         """Choose the answer's form. Raises StatusError 406."""
         accept = self.request.headers.get("accept")
         if accept and accept != "application/json":
-            self.form = negotiate(accept)
+            self.form = negotiate(accept, prefers_json=self.info.verb in ("list", "watch"))
 
     def context(self, backend: Backend, *, dry_run: bool = False) -> Context:
         return Context(

@@ -46,7 +46,7 @@ class DeleteOptions:
 
 def delete_options(backend: Backend, call: Call) -> DeleteOptions:
     """Raises StatusError 400, 415, 422."""
-    options = _of_body(backend, call) if call.request.body else _of_query(call)
+    options = options_of(_decoded(backend, call)) if call.request.body else _of_query(call)
     if options.grace_period_s is not None and options.grace_period_s < 0:
         options.grace_period_s = 1
     write_options(call, "DeleteOptions", body_dry_run=options.dry_run, errors=_errors(options))
@@ -67,8 +67,8 @@ def _of_query(call: Call) -> DeleteOptions:
     )
 
 
-def _of_body(backend: Backend, call: Call) -> DeleteOptions:
-    body = _decoded(backend, call)
+def options_of(body: Json) -> DeleteOptions:
+    """The options in a DeleteOptions object. Raises StatusError 400."""
     preconditions = _typed(body, "preconditions", dict, "Preconditions") or {}
     return DeleteOptions(
         grace_period_s=_typed(body, "gracePeriodSeconds", int, "int64"),

@@ -12,6 +12,7 @@ import orjson
 from pyk8s.api.status import StatusError
 from pyk8s.core.interfaces import Watch
 
+from pyk8s_server.apiserver.endpoints import protobuf
 from pyk8s_server.apiserver.endpoints.call import Backend, Call
 from pyk8s_server.apiserver.endpoints.table import metadata_of, printer_of, table
 
@@ -26,7 +27,8 @@ class EventLines:
 
     def __init__(self, backend: Backend, call: Call) -> None:
         self._backend, self._call = backend, call
-        self._is_plain = not call.form.kind and call.scope.convert is None
+        self._is_protobuf = call.form.media == "protobuf"
+        self._is_plain = call.form.is_plain and call.scope.convert is None
         self._sent_columns = False
         if call.form.kind == "Table":
             printer_of(call)
@@ -78,6 +80,8 @@ class EventLines:
             return body
         return metadata_of(form, obj) if form.kind else obj
 
-    @staticmethod
-    def _encoded(kind: str, obj: Json) -> bytes:
+    def _encoded(self, kind: str, obj: Json) -> bytes:
+        if self._is_protobuf:
+            # A kind without a protobuf form is refused before a stream begins, and a Status has one.
+            return protobuf.watch_frame(kind, orjson.dumps(obj)) or b""
         return orjson.dumps({"type": kind, "object": obj}) + b"\n"

@@ -13,12 +13,18 @@ from typing import Literal
 
 from pyk8s.api.status import StatusError
 
-Media = Literal["json", "yaml"]
+Media = Literal["json", "yaml", "protobuf"]
 
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
 ACCEPTED = f"{JSON}, {YAML}, {PROTOBUF}"
 REPRESENTATIONS = f"{ACCEPTED}, {JSON};stream=watch, {PROTOBUF};stream=watch"
-WRITABLE: dict[str, Media] = {JSON: "json", YAML: "yaml", "*/*": "json", "application/*": "json"}
+WRITABLE: dict[str, Media] = {
+    JSON: "json",
+    YAML: "yaml",
+    PROTOBUF: "protobuf",
+    "*/*": "json",
+    "application/*": "json",
+}
 LISTED = (JSON, YAML, PROTOBUF, "*/*", "")
 TRANSFORMS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 META_VERSIONS = ("v1", "v1beta1")
@@ -48,19 +54,26 @@ PLAIN = Form()
 
 
 @lru_cache(maxsize=ACCEPT_CACHED_MAX)
-def negotiate(accept: str) -> Form:
-    """The form of an answer to a resource request. Raises StatusError 406."""
+def negotiate(accept: str, *, prefers_json: bool = False) -> Form:
+    """The form of an answer to a resource request. Raises StatusError 406.
+
+    Args:
+        prefers_json: take JSON when it is accepted at all. Lists and watches do: their stored bytes go out as they
+            are, where protobuf would be encoded object by object.
+    """
     if not accept:
         return PLAIN
     clauses = [_clause(text) for text in accept.split(",")]
     if not any(media in LISTED for media, _ in clauses):
         message = f"406: Not Acceptable\n\nAvailable representations: {REPRESENTATIONS}"
         raise StatusError(406, "NotAcceptable", message, {})
-    for media, parameters in sorted(clauses, key=lambda clause: -_quality(clause[1])):
-        form = _form(media, parameters)
-        if form is not None:
-            return form
-    raise not_acceptable()
+    ranked = sorted(clauses, key=lambda clause: -_quality(clause[1]))
+    forms = [form for form in (_form(*clause) for clause in ranked) if form is not None]
+    if not forms:
+        raise not_acceptable()
+    if prefers_json and forms[0].media == "protobuf":
+        return next((form for form in forms if form.media == "json" and form.kind == forms[0].kind), forms[0])
+    return forms[0]
 
 
 def not_acceptable(message: str = f"only the following media types are accepted: {ACCEPTED}") -> StatusError:
@@ -94,6 +107,8 @@ def _form(media: str, parameters: dict[str, str]) -> Form | None:
     if not kind:
         return Form(written)
     version = parameters.get("v", "")
+    if kind == "Table" and written == "protobuf":
+        return None
     if kind not in TRANSFORMS or parameters.get("g") != "meta.k8s.io" or version not in META_VERSIONS:
         return None
     return Form(written, kind, version)

@@ -10,15 +10,19 @@ from typing import Any
 
 import orjson
 from pyk8s.api.http import Response
+from pyk8s.api.status import StatusError
 
+from pyk8s_server.apiserver.endpoints import protobuf
 from pyk8s_server.apiserver.endpoints.call import Call
-from pyk8s_server.apiserver.endpoints.status import JSON_TYPE
+from pyk8s_server.apiserver.endpoints.negotiation import not_acceptable
+from pyk8s_server.apiserver.endpoints.status import JSON_TYPE, response_of
 from pyk8s_server.apiserver.endpoints.table import metadata_of, object_table
 from pyk8s_server.apiserver.endpoints.yaml_text import json_to_yaml
 
 Json = dict[str, Any]
 
 YAML_TYPE = ("content-type", "application/yaml")
+PROTOBUF_TYPE = ("content-type", protobuf.CONTENT_TYPE)
 WARNING_RUNES_MAX = 256
 WARNINGS_RUNES_MAX = 4096
 """Beyond the total, each warning is cut to the shorter length: kube-apiserver's bound on header size."""
@@ -43,11 +47,33 @@ def encoded(call: Call, value: bytes, status: int = 200) -> Response:
     """Answer with JSON, turned into the media type asked for, with the request's warnings."""
     if call.form.media == "yaml":
         response = Response(status, [YAML_TYPE], json_to_yaml(value))
+    elif call.form.media == "protobuf":
+        response = Response(status, [PROTOBUF_TYPE], as_protobuf(value))
     elif call.is_pretty:
         response = Response(status, [JSON_TYPE], orjson.dumps(orjson.loads(value), option=orjson.OPT_INDENT_2) + b"\n")
     else:
         response = Response(status, [JSON_TYPE], value + b"\n")
     if call.warnings or call.scope.deprecation:
+        add_warnings(call, response)
+    return response
+
+
+def as_protobuf(value: bytes) -> bytes:
+    """An object's JSON as protobuf. Raises StatusError 406 for kinds without a protobuf form."""
+    found = protobuf.encode(value)
+    if found is None:
+        raise not_acceptable()
+    return found
+
+
+def failed(call: Call, error: StatusError) -> Response:
+    """Answer with what went wrong, in the form asked for."""
+    response = response_of(error)
+    if call.form.media == "yaml":
+        response.headers[0], response.body = YAML_TYPE, json_to_yaml(response.body)
+    elif call.form.media == "protobuf":
+        response.headers[0], response.body = PROTOBUF_TYPE, as_protobuf(response.body)
+    if call.warnings:
         add_warnings(call, response)
     return response
 

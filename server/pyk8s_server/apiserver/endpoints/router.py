@@ -22,9 +22,9 @@ from pyk8s_server.apiserver.endpoints.delete_collection import delete_collection
 from pyk8s_server.apiserver.endpoints.get import get
 from pyk8s_server.apiserver.endpoints.list import list_objects
 from pyk8s_server.apiserver.endpoints.patch import patch
-from pyk8s_server.apiserver.endpoints.responses import add_warnings
+from pyk8s_server.apiserver.endpoints.responses import failed
 from pyk8s_server.apiserver.endpoints.scope import ResourceScope
-from pyk8s_server.apiserver.endpoints.subresources import SUBRESOURCES
+from pyk8s_server.apiserver.endpoints.subresources import SUBRESOURCES, UNSERVED
 from pyk8s_server.apiserver.endpoints.update import update
 from pyk8s_server.apiserver.endpoints.watch import watch
 from pyk8s_server.apiserver.interfaces import RequestInfo
@@ -50,7 +50,7 @@ async def serve(backend: Backend, request: Request, info: RequestInfo, user: Use
     """The answer to a resource request. Never raises an `Exception`."""
     scope = backend.scopes.find(info.group, info.version, info.resource)
     if scope is None or (info.subresource and scope.resource.subresource(info.subresource) is None):
-        return status.page_not_found()
+        return status.resource_not_found(info.group)
     params = dict(reversed(request.query)) if request.query else {}
     call = Call(request, info, user, scope, params, now_s)
     try:
@@ -58,16 +58,16 @@ async def serve(backend: Backend, request: Request, info: RequestInfo, user: Use
         call.negotiate()
         return await verb(backend, call)
     except StatusError as error:
-        return _failed(call, error)
+        return failed(call, error)
     except EngineError as error:
-        return _failed(call, status.of_engine_error(error, scope.resource, info.name))
+        return failed(call, status.of_engine_error(error, scope.resource, info.name))
     except OSError as error:
         log.error("storage failed on %s %s: %s", request.method, request.path, error)
-        return _failed(call, internal_error(f"storage: {error.strerror or error}"))
+        return failed(call, internal_error(f"storage: {error.strerror or error}"))
     except Exception as error:
         # A bug of ours must not take the connection down: it is logged whole, and the client gets a Status.
         log.exception("%s %s failed", request.method, request.path)
-        return _failed(call, internal_error(f"{type(error).__name__}: {error}"))
+        return failed(call, internal_error(f"{type(error).__name__}: {error}"))
 
 
 def _verb(scope: ResourceScope, info: RequestInfo) -> Verb:
@@ -79,7 +79,7 @@ def _verb(scope: ResourceScope, info: RequestInfo) -> Verb:
         if sub is None or name not in sub.verbs or found is None or name not in found:
             raise status.method_not_allowed()
         return found[name]
-    if name not in resource.verbs:
+    if name not in resource.verbs or resource.qualified in UNSERVED:
         raise status.method_not_allowed()
     if resource.namespaced and not info.namespace and name not in ACROSS_NAMESPACES:
         raise status.method_not_allowed()
@@ -91,10 +91,3 @@ def _verb(scope: ResourceScope, info: RequestInfo) -> Verb:
         raise status.method_not_allowed()
     created = SUBRESOURCES.get((resource.qualified, ""))
     return created[name] if created and name in created else VERBS[name]
-
-
-def _failed(call: Call, error: StatusError) -> Response:
-    response = status.response_of(error)
-    if call.warnings:
-        add_warnings(call, response)
-    return response

@@ -9,7 +9,7 @@ from __future__ import annotations
 import orjson
 from pyk8s import errors
 from pyk8s.api.http import Response
-from pyk8s.api.resources import Resource
+from pyk8s.api.resources import Resource, resources
 from pyk8s.api.status import MODIFIED, StatusError, already_exists, bad_request, conflict, internal_error, not_found
 
 JSON_TYPE = ("content-type", "application/json")
@@ -58,6 +58,14 @@ def response_of(error: StatusError) -> Response:
     if error.code == 403:
         headers.append(("x-content-type-options", "nosniff"))
     return Response(error.code, headers, orjson.dumps(error.to_dict()) + b"\n")
+
+
+def resource_not_found(group: str) -> Response:
+    """The answer to a path below a group: a Status when the group is served, text when it is not."""
+    if group and not any(resource.group == group for resource in resources()):
+        return page_not_found()
+    error = StatusError(404, "NotFound", "the server could not find the requested resource", {})
+    return response_of(error)
 
 
 def page_not_found() -> Response:

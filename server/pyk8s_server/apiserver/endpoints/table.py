@@ -29,7 +29,7 @@ def printer_of(call: Call) -> Printer:
         detail = "must be 'Metadata', 'Object', 'None', or empty"
         error = FieldError("includeObject", "Invalid value", include, detail)
         raise bad_request(f"Unable to convert to Table as requested: {error.text()}")
-    printer = call.scope.printer
+    printer = call.printer or call.scope.printer
     if printer is None:
         raise not_acceptable()
     return printer

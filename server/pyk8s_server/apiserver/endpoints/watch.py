@@ -17,6 +17,7 @@ from pyk8s.api.status import StatusError
 from pyk8s.core.interfaces import Selection, Watch
 from pyk8s.errors import Compacted, WatchOverflow
 
+from pyk8s_server.apiserver.endpoints import protobuf
 from pyk8s_server.apiserver.endpoints.call import Backend, Call
 from pyk8s_server.apiserver.endpoints.event_lines import EventLines
 from pyk8s_server.apiserver.endpoints.freshness import reach_revision
@@ -28,6 +29,7 @@ from pyk8s_server.apiserver.endpoints.status import JSON_TYPE
 
 Json = dict[str, Any]
 
+PROTOBUF_STREAM = ("content-type", f"{protobuf.CONTENT_TYPE};stream=watch")
 TIMEOUT_MIN_S = 1800.0
 """A watch without timeoutSeconds lasts 1 to 2 times this, spread at random as kube-apiserver does."""
 BOOKMARK_S = 60.0
@@ -39,7 +41,7 @@ LISTED_MAX = 500
 
 async def watch(backend: Backend, call: Call) -> Response:
     """Answer with a stream. Raises StatusError 400, 406, 422 before it begins."""
-    if call.form.media != "json" or call.form.kind == "PartialObjectMetadataList":
+    if call.form.media == "yaml" or call.form.kind == "PartialObjectMetadataList":
         raise not_acceptable()
     options = watch_options(call)
     selection = selection_of(call)
@@ -48,7 +50,8 @@ async def watch(backend: Backend, call: Call) -> Response:
         await reach_revision(backend, revision)
     lines = EventLines(backend, call)
     stream = WatchStream(backend, call, options, lines=lines, selection=selection)
-    response = Response(200, [JSON_TYPE], stream=stream)
+    content_type = PROTOBUF_STREAM if call.form.media == "protobuf" else JSON_TYPE
+    response = Response(200, [content_type], stream=stream)
     add_warnings(call, response)
     return response
 

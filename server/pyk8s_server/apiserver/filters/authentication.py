@@ -17,6 +17,7 @@ from pyk8s.api.http import Request, UserInfo
 from pyk8s.api.status import unauthorized
 
 AUTHENTICATED = "system:authenticated"
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 ANONYMOUS = UserInfo("system:anonymous", ("system:unauthenticated",))
 OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
 CERTIFICATES_CACHED_MAX = 1024
@@ -45,10 +46,14 @@ class Authenticator:
 
     def _bearer(self, authorization: str) -> UserInfo:
         scheme, _, token = authorization.partition(" ")
-        user = self._users.get(_digest(token.strip())) if scheme.lower() == "bearer" else None
+        user = self.token_user(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
             raise unauthorized()
         return user
+
+    def token_user(self, token: str) -> UserInfo | None:
+        """Whose a bearer token is; None for an unknown one."""
+        return self._users.get(_digest(token))
 
 
 def is_open(path: str) -> bool:
@@ -64,7 +69,8 @@ def certificate_user(der: bytes) -> UserInfo | None:
     if not names or not names[0].value:
         return None
     groups = tuple(str(part.value) for part in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME))
-    return _authenticated(UserInfo(str(names[0].value), groups))
+    extra = {CREDENTIAL_ID: (f"X509SHA256={hashlib.sha256(der).hexdigest()}",)}
+    return _authenticated(UserInfo(str(names[0].value), groups, extra=extra))
 
 
 def _digest(token: str) -> bytes:
