@@ -286,7 +286,7 @@ def pod(text: str) -> bytes:
     """``NAME,LABEL=VALUE,…;PHASE`` as JSON."""
     rest, _, phase = text.partition(";")
     name, *labels = rest.split(",")
-    pairs = ",".join('"%s":"%s"' % tuple(label.split("=")) for label in labels)
+    pairs = ",".join('"{}":"{}"'.format(*label.split("=")) for label in labels)
     status = f',"status":{{"phase":"{phase}"}}' if phase else ""
     meta = f'{{"name":"{name}","labels":{{{pairs}}}}}'
     return f'{{"kind":"Pod","apiVersion":"v1","metadata":{meta}{status}}}'.encode()

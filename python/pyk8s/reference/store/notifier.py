@@ -1,7 +1,8 @@
 """Notifier: one pipe that tells an event loop which of its watches have something to poll.
 
 Always true: the pipe holds one byte while `ready` would return ids, none otherwise.
-Always true: the notifier's lock is the innermost one; nothing is called while it is held.
+Always true: the notifier's lock is the innermost one; nothing is called while it is held. It is reentrant, since the
+garbage collector may close a watch at any point.
 Not here: the event loop (see `pyk8s.core.aio`).
 """
 
@@ -13,7 +14,7 @@ import threading
 
 class Notifier:
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._ready: set[int] = set()
         self._reader, self._writer = os.pipe()
         self._is_closed = False
