@@ -1,0 +1,196 @@
+"""`Scheduler`: reflectors in, bindings, conditions and events out, around one engine.
+
+Always true: the engine is asked only after both watches have synced; when there is nothing to do it sleeps until news
+or the engine's next deadline.
+Not here: posting bindings (see `binder`), what is told (see `reports`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+from collections import deque
+from typing import Any
+
+from pyk8s import core
+from pyk8s.api.clock import Clock
+from pyk8s.api.identity import Identity
+from pyk8s.api.status import StatusError
+from pyk8s.client.events import EventRecorder
+from pyk8s.client.interfaces import Client
+from pyk8s.client.leader_election import LeaderElector
+from pyk8s.client.reflector import Reflector
+from pyk8s.client.well_known import NODES, PODS
+from pyk8s.core.interfaces import Decision, SchedulerEngine
+from pyk8s.scheduler import reports
+from pyk8s.scheduler.binder import Binder
+from pyk8s.scheduler.feed import NodeFeed, PodFeed
+
+Json = dict[str, Any]
+log = logging.getLogger(__name__)
+
+DEFAULT_SCHEDULER = "default-scheduler"
+LEASE_NAME = "kube-scheduler"
+# Pods that have ended hold nothing: they are not even watched.
+POD_FIELDS = "status.phase!=Succeeded,status.phase!=Failed"
+# So many attempts are made between two turns of the event loop: about a millisecond's work.
+BATCH_SIZE = 64
+CONDITIONS_MAX = 10_000
+"""Conditions that may wait to be written; beyond them a pod keeps its old one until its next attempt."""
+
+
+class Scheduler:
+    """One scheduler. `run` works until cancelled or `stop`."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        clock: Clock,
+        identity: Identity,
+        scheduler_name: str = DEFAULT_SCHEDULER,
+        leader_elect: bool = False,
+    ) -> None:
+        self._client, self._clock, self._identity = client, clock, identity
+        self._leader_elect = leader_elect
+        self._name = scheduler_name
+        self._recorder = EventRecorder(client, scheduler_name, clock=clock)
+        self._running: asyncio.Task[None] | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        """Start from nothing: whoever led meanwhile may have changed everything."""
+        engine: SchedulerEngine = core.SchedulerEngine(scheduler_name=self._name)
+        self.engine = engine
+        self._news = asyncio.Event()
+        self._nodes = NodeFeed(engine, self._clock, self._news.set)
+        self._pods = PodFeed(engine, self._clock, self._news.set)
+        self._binder = Binder(self._client, on_bound=self._on_bound, on_failed=self._on_failed)
+        self._binding: dict[str, Json] = {}
+        self._conditions: deque[tuple[Json, Json]] = deque()
+        self._conditions_arrived = asyncio.Event()
+
+    async def run(self) -> None:
+        """Schedule until cancelled; with ``leader_elect`` only while holding the lease."""
+        self._running = asyncio.current_task()
+        if not self._leader_elect:
+            await self._lead()
+            return
+        host = platform.node() or "localhost"
+        elector = LeaderElector(self._client, LEASE_NAME, clock=self._clock, identity=self._identity, host=host)
+        await elector.run(self._lead)
+
+    async def stop(self) -> None:
+        """End `run`. Safe to call twice."""
+        task, self._running = self._running, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _lead(self) -> None:
+        self._reset()
+        async with asyncio.TaskGroup() as group:
+            for work in (
+                self._reflector(NODES, self._nodes).run(),
+                self._reflector(PODS, self._pods, POD_FIELDS).run(),
+                self._binder.run(),
+                self._write_conditions(),
+                self._recorder.run(),
+                self._schedule(),
+            ):
+                group.create_task(work)
+
+    def _reflector(self, resource: Any, feed: NodeFeed | PodFeed, fields: str = "") -> Reflector:
+        return Reflector(
+            self._client, resource, target=feed, clock=self._clock, identity=self._identity, field_selector=fields
+        )
+
+    async def _schedule(self) -> None:
+        while True:
+            self._news.clear()
+            if self._nodes.is_synced and self._pods.is_synced:
+                while await self._decide_some():
+                    # Let the bindings go out and the watches come in between two batches.
+                    await asyncio.sleep(0)
+                await self._wait(self.engine.next_deadline_s())
+            else:
+                await self._news.wait()
+
+    async def _decide_some(self) -> bool:
+        """One batch of attempts; False when no pod was ready."""
+        await self._binder.wait_for_room()
+        decisions = self.engine.schedule(self._clock.now_s(), min(BATCH_SIZE, self._binder.room))
+        for decision in decisions:
+            self._carry_out(decision)
+        return bool(decisions)
+
+    async def _wait(self, deadline_s: float | None) -> None:
+        """Sleep until news, or the deadline."""
+        if deadline_s is None:
+            await self._news.wait()
+            return
+        news = asyncio.ensure_future(self._news.wait())
+        timer = asyncio.ensure_future(self._clock.sleep(max(0.0, deadline_s - self._clock.now_s())))
+        try:
+            await asyncio.wait((news, timer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+            timer.cancel()
+
+    def _carry_out(self, decision: Decision) -> None:
+        pod = self._pods.pending(decision.uid)
+        if pod is None:
+            # The feed has seen the pod go while the engine decided; nobody is left to tell.
+            self.engine.forget(decision.uid)
+            return
+        if decision.outcome == "scheduled":
+            self._binding[decision.uid] = pod
+            self._binder.add(decision)
+            return
+        self._recorder.event(pod, "Warning", "FailedScheduling", reports.note(decision.message))
+        if decision.outcome == "unschedulable":
+            self._tell(pod, reason=reports.UNSCHEDULABLE, message=decision.message)
+
+    def _on_bound(self, decision: Decision) -> None:
+        pod = self._binding.pop(decision.uid)
+        message = reports.scheduled_message(decision.namespace, decision.name, decision.node_name)
+        self._recorder.event(pod, "Normal", "Scheduled", message)
+
+    def _on_failed(self, decision: Decision, error: Exception) -> None:
+        pod = self._binding.pop(decision.uid)
+        self.engine.advance(self._clock.now_s())
+        self.engine.forget(decision.uid)
+        self._news.set()
+        if isinstance(error, StatusError) and error.code == 404:
+            return
+        message = f'binding rejected: running Bind plugin "DefaultBinder": {error}'
+        log.info("%s/%s: %s", decision.namespace, decision.name, message)
+        self._recorder.event(pod, "Warning", "FailedScheduling", reports.note(message))
+        self._tell(pod, reason=reports.SCHEDULER_ERROR, message=message)
+
+    def _tell(self, pod: Json, *, reason: str, message: str) -> None:
+        condition = reports.condition(pod, reason=reason, message=message, now_s=self._clock.now_s())
+        if condition is not None and len(self._conditions) < CONDITIONS_MAX:
+            self._conditions.append((pod, condition))
+            self._conditions_arrived.set()
+
+    async def _write_conditions(self) -> None:
+        while True:
+            while not self._conditions:
+                self._conditions_arrived.clear()
+                await self._conditions_arrived.wait()
+            pod, condition = self._conditions.popleft()
+            metadata = pod["metadata"]
+            patch = {"metadata": {"uid": metadata["uid"]}, "status": {"conditions": [condition]}}
+            try:
+                await self._client.patch(
+                    PODS,
+                    metadata["name"],
+                    patch,
+                    metadata["namespace"],
+                    patch_type="strategic",
+                    subresource="status",
+                )
+            except (StatusError, OSError) as error:
+                log.info("the condition of %s/%s: %s", metadata["namespace"], metadata["name"], error)
