@@ -33,11 +33,8 @@ class ObjectKeys:
             resource.kind: Informer(client, resource, clock=clock, identity=identity, transform=_only_keys)
             for resource in (CONFIG_MAPS, SECRETS)
         }
-        for kind, informer in self._informers.items():
-            informer.add_handler(
-                on_add=lambda obj, kind=kind: self._changed(kind, obj),
-                on_update=lambda _, obj, kind=kind: self._changed(kind, obj),
-            )
+        for informer in self._informers.values():
+            informer.add_handler(on_add=self._changed, on_update=lambda _, obj: self._changed(obj))
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -57,9 +54,9 @@ class ObjectKeys:
         """Tell about the next change of the object, once."""
         self._waiting[name].add(uid)
 
-    def _changed(self, kind: str, obj: Json) -> None:
+    def _changed(self, obj: Json) -> None:
         metadata = obj["metadata"]
-        uids = self._waiting.pop((kind, metadata["namespace"], metadata["name"]), None)
+        uids = self._waiting.pop((obj["kind"], metadata["namespace"], metadata["name"]), None)
         if uids:
             self._on_change(uids)
 

@@ -233,18 +233,10 @@ class PodWorker:
             return None
         delay_s = container.crash(now_s)
         if delay_s > 0:
-            message = (
-                f"back-off {_duration(delay_s)} restarting failed container={container.name} pod={self._full_name}"
-            )
-            self.notes.append(
-                Note(
-                    "Warning",
-                    "BackOff",
-                    f"Back-off restarting failed container {container.name} in pod {self._full_name}",
-                    container.name,
-                )
-            )
-            container.wait("CrashLoopBackOff", message)
+            back_off = f"Back-off restarting failed container {container.name} in pod {self._full_name}"
+            self.notes.append(Note("Warning", "BackOff", back_off, container.name))
+            which = f"container={container.name} pod={self._full_name}"
+            container.wait("CrashLoopBackOff", f"back-off {_duration(delay_s)} restarting failed {which}")
         return container.restart_s
 
     @property

@@ -1,7 +1,7 @@
 """`SimulatedNodes`: N nodes in one component, with one watch of pods, one of nodes, and one timer for all.
 
-Always true: nothing polls; what falls due (leases, node status, containers) waits in one queue, so idle nodes cost their
-heartbeats and nothing else. Node names count from 1.
+Always true: nothing polls; what falls due (leases, node status, containers) waits in one queue, so idle nodes cost
+their heartbeats and nothing else. Node names count from 1.
 Not here: one node's writes (see `node_agent`), one pod's life (see `pod_worker`).
 """
 
@@ -166,12 +166,12 @@ class SimulatedNodes:
 
     async def _register(self, agent: NodeAgent) -> None:
         await agent.register()
+        if agent.addresses is not None:
+            self._network_is_ready(agent)
         await agent.renew()
         # Heartbeats are spread over their interval, so that a thousand nodes do not speak at once.
         self._queue.add_after(("lease", agent.name), LEASE_RENEW_S * self._identity.random.random())
         self._queue.add_after(("report", agent.name), STATUS_REPORT_S * self._identity.random.random())
-        if agent.addresses is not None:
-            self._network_is_ready(agent)
 
     async def _beat(self, kind: str, agent: NodeAgent) -> None:
         if kind == "lease":
