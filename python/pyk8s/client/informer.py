@@ -91,8 +91,8 @@ class Indexer:
         """All objects, or those of one namespace."""
         return self.by_index(NAMESPACE_INDEX, namespace) if namespace else list(self._objects.values())
 
-    def keys(self) -> set[str]:
-        return set(self._objects)
+    def keys(self) -> list[str]:
+        return [*self._objects]
 
     def put(self, key: str, obj: Json) -> Json | None:
         """Store the object; returns the one it replaces."""
@@ -208,10 +208,11 @@ class Informer:
             await asyncio.gather(task, return_exceptions=True)
 
     def replace(self, items: list[Json]) -> None:
-        gone = self.cache.keys()
+        # A dict, not a set: handlers must run in the same order in every run.
+        gone = dict.fromkeys(self.cache.keys())
         for obj in items:
             key = key_of(obj)
-            gone.discard(key)
+            gone.pop(key, None)
             self._upsert(key, obj)
         for key in gone:
             self._delete(key, None)
