@@ -6,10 +6,11 @@ Always true: everything random in pyk8s comes from an `Identity` given by the co
 from __future__ import annotations
 
 import random
-from uuid import UUID
 
 NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 GENERATED_PREFIX_MAX = 58
+UUID4_MASK = ~(0xF << 76 | 0x3 << 62)
+UUID4_BITS = 0x4 << 76 | 0x2 << 62
 
 
 class Identity:
@@ -20,7 +21,9 @@ class Identity:
 
     def uid(self) -> str:
         """An RFC 4122 version 4 uid, lower-case."""
-        return str(UUID(int=self.random.getrandbits(128), version=4))
+        bits = self.random.getrandbits(128) & UUID4_MASK | UUID4_BITS
+        text = f"{bits:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def suffix(self, length: int = 5) -> str:
         return "".join(self.random.choices(NAME_ALPHABET, k=length))

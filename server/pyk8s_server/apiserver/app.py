@@ -92,6 +92,8 @@ class ApiServer(FastAPI):
         )
         self.health = Health()
         self.is_ready = False
+        self.human_prefixes: tuple[str, ...] = ()
+        """Paths that are FastAPI's; their routes are added by who composes the server."""
         self.health.checks["etcd"] = self._check_store
         self.health.ready_checks["poststarthook/start-system-namespaces-controller"] = self._check_bootstrapped
         self._maintenance: asyncio.Task[None] | None = None
@@ -176,13 +178,14 @@ class ApiServer(FastAPI):
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         """ASGI: API paths go straight to `handle`; whatever FastAPI has a route for goes there, authenticated."""
-        if scope["type"] == "http" and not self._is_route(scope["path"]):
+        if scope["type"] == "http" and self.serves_itself(scope["path"]):
             await asgi.respond(self.handle, scope, receive, send)
             return
         await super().__call__(scope, receive, send)
 
-    def _is_route(self, path: str) -> bool:
-        return False
+    def serves_itself(self, path: str) -> bool:
+        """Whether `handle` answers the path; else FastAPI has a route for it."""
+        return not any(path == prefix or path.startswith(prefix + "/") for prefix in self.human_prefixes)
 
 
 def _nothing(path: str) -> Response:

@@ -29,7 +29,7 @@ async def respond(handler: Handler, scope: Scope, receive: Receive, send: Send) 
     """Serve one HTTP request."""
     body = b""
     if scope["method"] not in ("GET", "HEAD"):
-        read = await _body(receive)
+        read = await read_body(receive)
         if read is None:
             await _send_whole(response_of(limits.too_large()), send, with_body=True)
             return
@@ -61,20 +61,20 @@ def request_of(scope: Scope, body: bytes) -> Request:
     return Request(scope["method"], scope["path"], query, headers, body, peer_certificate=certificate)
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None when it is too large."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body", False):
+async def read_body(receive: Receive) -> bytes | None:
+    """The whole body; None when it is too large. Raises ConnectionResetError when the client is gone."""
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionResetError("the client went away within its request")
         part = message.get("body", b"")
         size += len(part)
         if size > limits.BODY_BYTES_MAX:
             return None
         parts.append(part)
+        more = message.get("more_body", False)
     return b"".join(parts)
 
 

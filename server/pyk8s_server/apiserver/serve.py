@@ -1,71 +1,50 @@
-"""Serving over HTTPS: uvicorn driven in code, with httptools and uvloop, and client certificates for the application.
+"""Serving over HTTPS: uvicorn's protocol driven in code, on httptools and uvloop.
 
 Always true: TLS 1.2 or newer; a client certificate that the authority did not sign ends the handshake; `Running.stop`
 returns with every connection closed.
-Not here: certificates (the caller has them), signals.
+Not here: certificates (the caller has them), signals, the protocol itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import socket
 import ssl
-import sys
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from pyk8s_server.apiserver.protocol import ApiProtocol
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
+HANDSHAKE_TIMEOUT_S = 10.0
 STOP_GRACE_S = 5.0
 """How long requests in flight may take to end when the server stops; watches are ended at once."""
-START_TURNS_MAX = 1000
-
-
-class CertificateProtocol(HttpToolsProtocol):
-    """Hands the client's certificate to the application, as the ASGI TLS extension names it."""
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        connection = transport.get_extra_info("ssl_object")
-        certificate = connection.getpeercert(binary_form=True) if connection is not None else None
-        self._extensions: dict[str, Any] = {"tls": {"client_cert_der": certificate}} if certificate else {}
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = self._extensions
 
 
 class Running:
     """A server that is serving; `port` is the one it got."""
 
-    def __init__(self, server: uvicorn.Server, task: asyncio.Task[None], port: int) -> None:
-        self._server, self._task, self.port = server, task, port
+    def __init__(self, server: asyncio.Server, state: ServerState, port: int) -> None:
+        self._server, self._state, self.port = server, state, port
 
     async def stop(self) -> None:
         """Close the socket and the connections. Safe to call twice."""
-        self._server.should_exit = True
-        if self._task.done():
-            return
-        for connection in list(self._server.server_state.connections):
-            _end_stream(connection)
-        done, _ = await asyncio.wait([self._task], timeout=STOP_GRACE_S)
-        if not done:
-            self._server.force_exit = True
-            await asyncio.wait([self._task], timeout=STOP_GRACE_S)
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-
-
-def _end_stream(connection: Any) -> None:
-    """Close a connection that serves a stream: it would not end by itself."""
-    cycle = getattr(connection, "cycle", None)
-    is_streaming = cycle is not None and cycle.response_started and not cycle.response_complete
-    if is_streaming and connection.transport is not None:
-        connection.transport.close()
+        self._server.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(STOP_GRACE_S):
+                await asyncio.gather(*list(self._state.tasks), return_exceptions=True)
+        except TimeoutError:
+            for task in list(self._state.tasks):
+                task.cancel()
+        for connection in list(self._state.connections):
+            connection.transport.abort()
+        await self._server.wait_closed()
 
 
 async def serve(
@@ -89,54 +68,38 @@ async def serve(
     """
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
-        http=CertificateProtocol,
+        http=ApiProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
-        server_header=False,
-        date_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=int(STOP_GRACE_S),
         proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     config.load()
-    if certfile is not None:
-        config.ssl = tls_context(certfile, keyfile, client_ca_file)
-    listener = config.bind_socket() if port == 0 else _bound(host, port)
-    server = _Server(config)
-    task = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
-    while not server.started and not task.done():
-        await asyncio.sleep(0.001)
-    if task.done():
-        task.result()
-    return Running(server, task, listener.getsockname()[1])
+    context = None if certfile is None else tls_context(certfile, keyfile, client_ca_file)
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    listener = _bound(host, port)
+    server = await loop.create_server(
+        lambda: ApiProtocol(config=config, server_state=state, app_state={}, _loop=loop),
+        sock=listener,
+        ssl=context,
+        ssl_handshake_timeout=None if context is None else HANDSHAKE_TIMEOUT_S,
+        backlog=BACKLOG,
+    )
+    return Running(server, state, listener.getsockname()[1])
 
 
-class _Server(uvicorn.Server):
-    """A server whose process keeps its own signal handlers."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
-def _bound(host: str, port: int) -> Any:
-    import socket
-
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    if sys.platform != "win32":
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bound(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises OSError."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError:
         listener.close()
         raise
-    listener.set_inheritable(True)
     return listener
 
 

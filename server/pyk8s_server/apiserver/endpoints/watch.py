@@ -9,7 +9,7 @@ Not here: sockets (see `app`); the engine wakes the stream through `storage.wake
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pyk8s.api.http import Response
@@ -57,7 +57,10 @@ async def watch(backend: Backend, call: Call) -> Response:
 
 
 class WatchStream:
-    """One watch's chunks; each chunk is whole lines. Must be closed with `aclose`."""
+    """One watch's chunks; each chunk is whole lines. Read by iteration, or by `next_chunk` after each `on_ready`.
+
+    Must be ended with `end` or `aclose` unless it was read to its end.
+    """
 
     def __init__(
         self, backend: Backend, call: Call, options: ListOptions, *, lines: EventLines, selection: Selection | None
@@ -65,29 +68,27 @@ class WatchStream:
         self._backend, self._call, self._options = backend, call, options
         self._lines, self._selection = lines, selection
         self._prefix = call.scope.range(call.info.namespace)
-        self._watch: Watch | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._is_ready = self._bookmark_due = self._is_over = self._is_closed = False
-        self._initial: AsyncIterator[bytes] | None = None
+        self.on_ready: Callable[[], None] | None = None
+        """Called when `next_chunk` may have something, or the stream is over."""
+        self._signal = asyncio.Event()
+        self._bookmark_due = self.is_over = self._is_ended = False
+        self._initial: Iterator[bytes] | None = None
+        self._watch = self._begin()
         self._timer = asyncio.ensure_future(self._run_timer())
-        self._begin()
 
     # -- beginning -----------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        engine = self._backend.storage.engine
+    def _begin(self) -> Watch:
         version = self._options.resource_version
+        revision = self._backend.storage.engine.revision
         if self._options.send_initial_events:
-            revision = engine.revision
             self._initial = self._initial_chunks(revision)
-        elif version in ("", "0"):
-            revision = engine.revision
-        else:
+        elif version not in ("", "0"):
             revision = parse_version(version)
-        self._watch = self._backend.wakeups.watch(
+        self._backend.metrics.watching(self._labels, 1)
+        return self._backend.wakeups.watch(
             self._prefix, self._wake, start_revision=revision + 1, selection=self._selection
         )
-        self._backend.metrics.watching(self._labels, 1)
 
     @property
     def _labels(self) -> tuple[str, ...]:
@@ -95,7 +96,7 @@ class WatchStream:
         reach = "namespace" if self._call.info.namespace else "cluster"
         return ("WATCH", resource.group, resource.version, resource.plural, "", reach)
 
-    async def _initial_chunks(self, revision: int) -> AsyncIterator[bytes]:
+    def _initial_chunks(self, revision: int) -> Iterator[bytes]:
         """What there is at ``revision``, then the mark that it was all."""
         start_after, more = "", True
         while more:
@@ -110,20 +111,15 @@ class WatchStream:
                 start_after = found.items[-1].key
                 yield b"".join([self._lines.added(kv.value) for kv in found.items])
             more = found.more
-        if self._options.wants_bookmarks and self._is_list_watch:
+        if self._options.wants_bookmarks and "sendInitialEvents" in self._call.params:
             yield self._lines.bookmark(revision, is_initial_end=True)
-
-    @property
-    def _is_list_watch(self) -> bool:
-        """The client asked for the initial events itself, so it waits for their end."""
-        return "sendInitialEvents" in self._call.params
 
     # -- waiting -------------------------------------------------------------------------------------------
 
     def _wake(self) -> None:
-        self._is_ready = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._signal.set()
+        if self.on_ready is not None:
+            self.on_ready()
 
     async def _run_timer(self) -> None:
         """Tell the stream of bookmarks that are due and of its end."""
@@ -139,7 +135,7 @@ class WatchStream:
                 self._bookmark_due = True
                 self._wake()
         await clock.sleep(left_s)
-        self._is_over = True
+        self.is_over = True
         self._wake()
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -148,59 +144,59 @@ class WatchStream:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._initial is not None:
-            try:
-                return await anext(self._initial)
-            except StopAsyncIteration:
-                self._initial = None
-            except Compacted as error:
-                self._initial, self._is_over = None, True
-                return self._lines.error(_too_old(error))
         while True:
+            self._signal.clear()
             chunk = self.next_chunk()
             if chunk:
                 return chunk
-            if self._is_over:
-                await self.aclose()
+            if self.is_over:
+                self.end()
                 raise StopAsyncIteration
-            if not self._is_ready:
-                self._waiter = asyncio.get_running_loop().create_future()
-                await self._waiter
-                self._waiter = None
-            self._is_ready = False
+            await self._signal.wait()
 
     def next_chunk(self) -> bytes:
         """What can be sent now, b"" when there is nothing. Never blocks."""
-        if self._is_closed or self._watch is None:
+        if self._is_ended:
             return b""
         try:
-            chunk = self._lines.poll(self._watch, CHUNK_BYTES_MAX)
+            return self._next()
         except Compacted as error:
-            self._is_over = True
-            return self._lines.error(_too_old(error))
+            return self._failed(_too_old(error))
         except WatchOverflow as error:
-            self._is_over = True
-            return self._lines.error(StatusError(410, "Expired", str(error)))
+            return self._failed(StatusError(410, "Expired", str(error)))
+
+    def _next(self) -> bytes:
+        if self._initial is not None:
+            chunk = next(self._initial, b"")
+            if chunk:
+                return chunk
+            self._initial = None
+        chunk = self._lines.poll(self._watch, CHUNK_BYTES_MAX)
         if chunk or not self._bookmark_due:
             return chunk
         self._bookmark_due = False
         return self._lines.bookmark(self._watch.progress_revision)
 
-    @property
-    def is_over(self) -> bool:
-        """No more chunk comes."""
-        return self._is_over
+    def _failed(self, error: StatusError) -> bytes:
+        """The last line of a stream that cannot go on."""
+        if self.is_over:
+            return b""
+        self.is_over = True
+        return self._lines.error(error)
 
-    async def aclose(self) -> None:
+    def end(self) -> None:
         """End the watch; a second call does nothing."""
-        if self._is_closed:
+        if self._is_ended:
             return
-        self._is_closed = self._is_over = True
+        self._is_ended = self.is_over = True
         self._timer.cancel()
-        if self._watch is not None:
-            self._backend.wakeups.cancel(self._watch)
+        self._backend.wakeups.cancel(self._watch)
         self._backend.metrics.watching(self._labels, -1)
         self._wake()
+
+    async def aclose(self) -> None:
+        """As `end`, for users of asynchronous iterators."""
+        self.end()
 
 
 def _too_old(error: Compacted) -> StatusError:

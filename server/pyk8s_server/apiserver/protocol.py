@@ -1,0 +1,150 @@
+"""The HTTP/1.1 protocol of the API server: uvicorn's, with a short way from a request to `ApiServer.handle` and back.
+
+Always true: a whole answer is one write; a watch costs no task: the engine's wakeup writes its events to the socket.
+Invariant: nothing is written to a connection whose buffer is full; its events wait in the engine's bounded backlog.
+Not here: what requests mean; paths that FastAPI serves go uvicorn's own way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+from pyk8s.api.http import Response
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from pyk8s_server.apiserver import asgi
+from pyk8s_server.apiserver.endpoints.status import response_of
+from pyk8s_server.apiserver.endpoints.watch import WatchStream
+from pyk8s_server.apiserver.filters import limits
+
+if TYPE_CHECKING:
+    from pyk8s_server.apiserver.app import ApiServer
+
+log = logging.getLogger(__name__)
+
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+BODILESS = ("GET", "HEAD")
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+class ApiProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        connection = transport.get_extra_info("ssl_object")
+        certificate = connection.getpeercert(binary_form=True) if connection is not None else None
+        self._extensions: dict[str, Any] = {"tls": {"client_cert_der": certificate}} if certificate else {}
+        self._pump: _WatchPump | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._pump is not None:
+            self._pump.end()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._pump is not None:
+            self._pump.pump()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions
+
+    def shutdown(self) -> None:
+        """Close now when idle or watching, else when the answer is out."""
+        if self._pump is not None:
+            self.transport.close()
+        super().shutdown()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if getattr(app, "serves_itself", None) is None or not app.serves_itself(cycle.scope["path"]):
+            super()._start_asgi_task(cycle, app)
+            return
+        task = self.loop.create_task(self._serve(cycle, app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    # -- one request ---------------------------------------------------------------------------------------
+
+    async def _serve(self, cycle: RequestResponseCycle, app: ApiServer) -> None:
+        scope = cycle.scope
+        try:
+            body = b"" if scope["method"] in BODILESS else await self._body(cycle)
+            if body is None:
+                response = response_of(limits.too_large())
+                cycle.keep_alive = False
+            else:
+                response = await app.handle(asgi.request_of(cast(asgi.Scope, scope), body))
+            self._answer(cycle, response)
+        except (ConnectionError, TimeoutError):
+            self.transport.close()
+        except Exception:
+            log.exception("%s %s could not be answered", scope["method"], scope["path"])
+            self.transport.close()
+
+    async def _body(self, cycle: RequestResponseCycle) -> bytes | None:
+        """The whole body; None when it is too large."""
+        if not cycle.more_body:
+            body = bytes(cycle.body)
+            return body if len(body) <= limits.BODY_BYTES_MAX else None
+        async with asyncio.timeout(limits.REQUEST_TIMEOUT_S):
+            return await asgi.read_body(cast(asgi.Receive, cycle.receive))
+
+    def _answer(self, cycle: RequestResponseCycle, response: Response) -> None:
+        if cycle.disconnected or self.transport.is_closing():
+            if isinstance(response.stream, WatchStream):
+                response.stream.end()
+            return
+        cycle.response_started = True
+        cycle.waiting_for_100_continue = False
+        head = STATUS_LINES[response.status] + "".join([f"{name}: {value}\r\n" for name, value in response.headers])
+        if not cycle.keep_alive:
+            head += "connection: close\r\n"
+        if response.stream is not None:
+            assert isinstance(response.stream, WatchStream), "only watches stream"
+            self.transport.write(f"{head}transfer-encoding: chunked\r\n\r\n".encode("latin-1", "replace"))
+            self._pump = _WatchPump(self, cycle, response.stream)
+            self._pump.pump()
+            return
+        raw = f"{head}content-length: {len(response.body)}\r\n\r\n".encode("latin-1", "replace")
+        self.transport.write(raw if cycle.scope["method"] == "HEAD" else raw + response.body)
+        self.finish(cycle)
+
+    def finish(self, cycle: RequestResponseCycle) -> None:
+        """The answer is out: take the next request, or close."""
+        self._pump = None
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+
+class _WatchPump:
+    """Moves one watch's chunks to its connection, whenever there are some and the connection takes them."""
+
+    def __init__(self, protocol: ApiProtocol, cycle: RequestResponseCycle, stream: WatchStream) -> None:
+        self._protocol, self._cycle, self._stream = protocol, cycle, stream
+        stream.on_ready = self.pump
+
+    def pump(self) -> None:
+        """Write what can be written now."""
+        protocol, stream = self._protocol, self._stream
+        while not protocol.flow.write_paused:
+            chunk = stream.next_chunk()
+            if not chunk:
+                break
+            protocol.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        if stream.is_over and not protocol.flow.write_paused and not self._cycle.response_complete:
+            protocol.transport.write(LAST_CHUNK)
+            stream.end()
+            protocol.finish(self._cycle)
+
+    def end(self) -> None:
+        """The connection is gone."""
+        self._stream.on_ready = None
+        self._stream.end()
