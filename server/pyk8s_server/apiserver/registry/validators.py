@@ -14,11 +14,17 @@ from typing import Any
 from pyk8s.api.field import FieldError
 
 from pyk8s_server.apiserver.registry.validation import (
+    autoscaling,
     batch,
     core,
     endpoints,
     events,
+    networking,
     nodes,
+    quotas,
+    rbac,
+    scheduling_policies,
+    storage,
     workloads,
 )
 
@@ -71,6 +77,51 @@ VALIDATORS: dict[tuple[str, str], Validators] = {
     ("batch/v1/Job", ""): Validators(batch.validate_job, batch.validate_job_update),
     ("batch/v1/Job", "status"): Validators(None, batch.validate_job_status),
     ("batch/v1/CronJob", ""): Validators(batch.validate_cron_job, batch.validate_cron_job_update),
+    ("autoscaling/v2/HorizontalPodAutoscaler", ""): Validators(autoscaling.validate_autoscaler),
+    ("v1/PersistentVolume", ""): Validators(storage.validate_volume, storage.validate_volume_update),
+    ("v1/PersistentVolumeClaim", ""): Validators(storage.validate_claim, storage.validate_claim_update),
+    ("v1/ResourceQuota", ""): Validators(quotas.validate_quota, quotas.validate_quota_update),
+    ("v1/ResourceQuota", "status"): Validators(None, quotas.validate_quota_status),
+    ("v1/LimitRange", ""): Validators(quotas.validate_limit_range),
+    ("storage.k8s.io/v1/StorageClass", ""): Validators(
+        storage.validate_storage_class, storage.validate_storage_class_update
+    ),
+    ("storage.k8s.io/v1/VolumeAttributesClass", ""): Validators(
+        storage.validate_attributes_class, storage.validate_attributes_class_update
+    ),
+    ("storage.k8s.io/v1/CSIDriver", ""): Validators(storage.validate_driver, storage.validate_driver_update),
+    ("storage.k8s.io/v1/CSINode", ""): Validators(storage.validate_node_drivers, storage.validate_node_drivers_update),
+    ("storage.k8s.io/v1/CSIStorageCapacity", ""): Validators(
+        storage.validate_capacity, storage.validate_capacity_update
+    ),
+    ("storage.k8s.io/v1/VolumeAttachment", ""): Validators(
+        storage.validate_attachment, storage.validate_attachment_update
+    ),
+    ("networking.k8s.io/v1/Ingress", ""): Validators(networking.validate_ingress, networking.validate_ingress_update),
+    ("networking.k8s.io/v1/Ingress", "status"): Validators(None, networking.validate_ingress_status),
+    ("networking.k8s.io/v1/IngressClass", ""): Validators(
+        networking.validate_ingress_class, networking.validate_ingress_class_update
+    ),
+    ("networking.k8s.io/v1/NetworkPolicy", ""): Validators(networking.validate_network_policy),
+    ("networking.k8s.io/v1/IPAddress", ""): Validators(
+        networking.validate_address_object, networking.validate_address_object_update
+    ),
+    ("networking.k8s.io/v1/ServiceCIDR", ""): Validators(
+        networking.validate_service_cidr, networking.validate_service_cidr_update
+    ),
+    ("scheduling.k8s.io/v1/PriorityClass", ""): Validators(
+        scheduling_policies.validate_priority_class, scheduling_policies.validate_priority_class_update
+    ),
+    ("policy/v1/PodDisruptionBudget", ""): Validators(scheduling_policies.validate_budget),
+    ("policy/v1/PodDisruptionBudget", "status"): Validators(None, scheduling_policies.validate_budget_status),
+    ("rbac.authorization.k8s.io/v1/Role", ""): Validators(rbac.validate_role),
+    ("rbac.authorization.k8s.io/v1/ClusterRole", ""): Validators(rbac.validate_cluster_role),
+    ("rbac.authorization.k8s.io/v1/RoleBinding", ""): Validators(
+        rbac.validate_role_binding, rbac.validate_role_binding_update
+    ),
+    ("rbac.authorization.k8s.io/v1/ClusterRoleBinding", ""): Validators(
+        rbac.validate_cluster_role_binding, rbac.validate_cluster_role_binding_update
+    ),
 }
 
 
