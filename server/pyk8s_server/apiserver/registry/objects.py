@@ -5,6 +5,7 @@ Always true: each class says only what its kind adds to `GenericStrategy`.
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from pyk8s.api.clock import rfc3339
@@ -61,12 +62,25 @@ def _label_with_name(obj: Json) -> None:
 
 
 class SecretStrategy(GenericStrategy):
-    """secrets: an update without a type keeps the stored one."""
+    """secrets: ``stringData`` is another way to write ``data``; an update without a type keeps the stored one."""
+
+    def prepare_for_create(self, context: Context, obj: Json) -> None:
+        super().prepare_for_create(context, obj)
+        encode_string_data(obj)
 
     def prepare_for_update(self, context: Context, obj: Json, old: Json) -> None:
         super().prepare_for_update(context, obj, old)
         if not obj.get("type") and old.get("type"):
             obj["type"] = old["type"]
+        encode_string_data(obj)
+
+
+def encode_string_data(secret: Json) -> None:
+    """Write plain texts into ``data``; they win over what stands there."""
+    texts = secret.pop("stringData", None)
+    if texts:
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+        secret["data"] = {**(secret.get("data") or {}), **encoded}
 
 
 class EventStrategy(GenericStrategy):

@@ -36,6 +36,8 @@ class PodStrategy(GenericStrategy):
     def prepare_for_create(self, context: Context, obj: Json) -> None:
         super().prepare_for_create(context, obj)
         spec = obj["spec"]
+        if spec.get("terminationGracePeriodSeconds", 0) < 0:
+            spec["terminationGracePeriodSeconds"] = 1
         drop_gated_fields(spec)
         merge_label_keys(spec, obj["metadata"].get("labels") or {})
         status: Json = {"phase": "Pending"}
