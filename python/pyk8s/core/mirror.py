@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from pyk8s import _core, reference
+import pyk8s._core as _core
+from pyk8s import reference
 
 HANDLES = frozenset({"Store", "Watch", "Notifier", "Selection", "Scheme", "SchedulerEngine"})
 """Classes whose objects are called again; of all others the public attributes are compared."""

@@ -157,7 +157,7 @@ impl Watch {
         PyList::new(py, events.into_iter().map(|core| Event { core }))
     }
 
-    #[pyo3(signature = (max_bytes = 1 << 20))]
+    #[pyo3(signature = (max_bytes = 1_048_576))]
     fn poll_encoded<'py>(&self, py: Python<'py>, max_bytes: usize) -> PyResult<Bound<'py, PyBytes>> {
         let events = self.take(py, Budget::Bytes(max_bytes))?;
         PyBytes::new_with(py, encode::lines_len(&events), |out| {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pyk8s.errors import Compacted, WatchOverflow
@@ -123,7 +124,7 @@ class Watch:
             raise Compacted(self._next_revision, self._hub.store.compact_revision)
         events: list[Event] = []
         unread = list(log.since(self._next_revision, self._skip_count))
-        for change, following in zip(unread, [*unread[1:], None], strict=True):
+        for change, following in zip_longest(unread, unread[1:]):
             event = change.seen_through(self._selection) if change.key.startswith(self._prefix) else None
             if event is not None:
                 if not fits(events, event):
