@@ -40,6 +40,9 @@ def generate_selector(job: Json) -> None:
         for label in (LEGACY_LABELS[key], key):
             labels.setdefault(label, value)
     template["metadata"] = {**template_meta, "labels": labels}
+    if not meta.get("labels"):
+        # kube-apiserver reads what it wrote with defaults, of which one copies the template's labels to the job.
+        meta["labels"] = dict(labels)
     selector = dict(spec.get("selector") or {})
     wanted = dict(selector.get("matchLabels") or {})
     wanted.setdefault(UID_LABEL, meta.get("uid", ""))

@@ -34,6 +34,7 @@ CLASSES: dict[tuple[str, str], type[GenericStrategy]] = {
     ("secrets", ""): objects.SecretStrategy,
     ("events", ""): objects.EventStrategy,
     ("events.events.k8s.io", ""): objects.EventStrategy,
+    ("leases.coordination.k8s.io", ""): objects.LeaseStrategy,
     ("limitranges", ""): objects.LimitRangeStrategy,
     ("persistentvolumes", ""): objects.VolumeStrategy,
     ("persistentvolumes", "status"): objects.VolumeStatusStrategy,

@@ -92,6 +92,22 @@ class EventStrategy(GenericStrategy):
         return validate_core_event(obj)
 
 
+class LeaseStrategy(GenericStrategy):
+    """leases: coordinated leader election is off by default, so its fields are dropped."""
+
+    def prepare_for_create(self, context: Context, obj: Json) -> None:
+        super().prepare_for_create(context, obj)
+        self._drop_gated(obj)
+
+    def prepare_for_update(self, context: Context, obj: Json, old: Json) -> None:
+        super().prepare_for_update(context, obj, old)
+        self._drop_gated(obj)
+
+    def _drop_gated(self, obj: Json) -> None:
+        for name in ("strategy", "preferredHolder"):
+            (obj.get("spec") or {}).pop(name, None)
+
+
 class LimitRangeStrategy(GenericStrategy):
     """limitranges: one without a name gets a uid for its name."""
 

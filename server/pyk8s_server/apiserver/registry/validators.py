@@ -14,17 +14,21 @@ from typing import Any
 from pyk8s.api.field import FieldError
 
 from pyk8s_server.apiserver.registry.validation import (
+    admission_policies,
     autoscaling,
     batch,
+    cluster_objects,
     core,
     endpoints,
     events,
+    flow_control,
     networking,
     nodes,
     quotas,
     rbac,
     scheduling_policies,
     storage,
+    webhooks,
     workloads,
 )
 
@@ -121,6 +125,40 @@ VALIDATORS: dict[tuple[str, str], Validators] = {
     ),
     ("rbac.authorization.k8s.io/v1/ClusterRoleBinding", ""): Validators(
         rbac.validate_cluster_role_binding, rbac.validate_cluster_role_binding_update
+    ),
+    ("admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration", ""): Validators(webhooks.validate_webhooks),
+    ("admissionregistration.k8s.io/v1/MutatingWebhookConfiguration", ""): Validators(webhooks.validate_webhooks),
+    ("admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy", ""): Validators(admission_policies.validate_policy),
+    ("admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding", ""): Validators(
+        admission_policies.validate_policy_binding
+    ),
+    ("admissionregistration.k8s.io/v1/MutatingAdmissionPolicy", ""): Validators(
+        admission_policies.validate_mutating_policy
+    ),
+    ("admissionregistration.k8s.io/v1/MutatingAdmissionPolicyBinding", ""): Validators(
+        admission_policies.validate_mutating_policy_binding
+    ),
+    ("flowcontrol.apiserver.k8s.io/v1/FlowSchema", ""): Validators(flow_control.validate_flow_schema),
+    ("flowcontrol.apiserver.k8s.io/v1/PriorityLevelConfiguration", ""): Validators(
+        flow_control.validate_priority_level
+    ),
+    ("apiregistration.k8s.io/v1/APIService", ""): Validators(cluster_objects.validate_api_service),
+    ("node.k8s.io/v1/RuntimeClass", ""): Validators(
+        cluster_objects.validate_runtime_class, cluster_objects.validate_runtime_class_update
+    ),
+    ("certificates.k8s.io/v1/CertificateSigningRequest", ""): Validators(cluster_objects.validate_signing_request),
+    ("certificates.k8s.io/v1/CertificateSigningRequest", "approval"): Validators(
+        None, cluster_objects.validate_approval
+    ),
+    ("certificates.k8s.io/v1/CertificateSigningRequest", "status"): Validators(None, cluster_objects.validate_issue),
+    ("resource.k8s.io/v1/ResourceClaim", ""): Validators(
+        cluster_objects.validate_resource_claim, cluster_objects.validate_resource_claim_update
+    ),
+    ("resource.k8s.io/v1/ResourceClaimTemplate", ""): Validators(
+        cluster_objects.validate_resource_claim_template, cluster_objects.validate_resource_claim_template_update
+    ),
+    ("resource.k8s.io/v1/ResourceSlice", ""): Validators(
+        cluster_objects.validate_resource_slice, cluster_objects.validate_resource_slice_update
     ),
 }
 

@@ -80,7 +80,9 @@ def _generated_selector(job: Json, spec: Json) -> list[FieldError]:
     legacy = {LEGACY_LABELS[UID_LABEL]: uid}
     selector = spec["selector"]
     if selector.get("matchExpressions") or selector.get("matchLabels") not in (wanted, legacy):
-        errors.append(invalid("spec.selector", selector, "`selector` not auto-generated"))
+        labels = dict(sorted((selector.get("matchLabels") or {}).items()))
+        shown = {**selector, "matchLabels": labels} if labels else selector
+        errors.append(invalid("spec.selector", shown, "`selector` not auto-generated"))
     return errors
 
 

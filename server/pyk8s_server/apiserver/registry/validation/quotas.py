@@ -152,24 +152,25 @@ def _limit(path: str, limit: Json, kind: str) -> list[FieldError]:
     return errors
 
 
+REQUEST = "default request value {} is greater than "
 ORDER = (
-    ("min", "max", "min value {} is greater than max value {}"),
-    ("min", "defaultRequest", "min value {} is greater than default request value {}"),
-    ("defaultRequest", "max", "default request value {} is greater than max value {}"),
-    ("defaultRequest", "default", "default request value {} is greater than default limit value {}"),
-    ("min", "default", "min value {} is greater than default value {}"),
-    ("default", "max", "default value {} is greater than max value {}"),
+    ("min", "max", "min", "min", "min value {} is greater than max value {}"),
+    ("min", "defaultRequest", *(2 * ("defaultRequest",)), "min value {} is greater than default request value {}"),
+    ("defaultRequest", "max", *(2 * ("defaultRequest",)), REQUEST + "max value {}"),
+    ("defaultRequest", "default", *(2 * ("defaultRequest",)), REQUEST + "default limit value {}"),
+    ("min", "default", "default", "min", "min value {} is greater than default value {}"),
+    ("default", "max", "default", "max", "default value {} is greater than max value {}"),
 )
+"""(smaller, larger, whose path, whose value is shown, text), in the order in which they are looked at."""
 
 
 def _ordered(path: str, name: str, values: dict[str, Any]) -> list[FieldError]:
     amounts = {side: Quantity.of(v) for side, v in values.items() if v is not None}
     errors: list[FieldError] = []
-    for low, high, text in ORDER:
+    for low, high, where, shown, text in ORDER:
         if low in amounts and high in amounts and amounts[low] > amounts[high]:
-            where = "min" if low == "min" and high == "max" else low
             detail = text.format(amounts[low], amounts[high])
-            errors.append(invalid(f"{path}.{where}[{name}]", str(values[low]), detail))
+            errors.append(invalid(f"{path}.{where}[{name}]", str(values[shown]), detail))
     ratio = amounts.get("maxLimitRequestRatio")
     if ratio is not None and ratio.nano < 10**9:
         detail = f"ratio {ratio} is less than 1"

@@ -47,7 +47,8 @@ def labels_match(path: str, selector: Json | None, template: Json | None) -> lis
     labels = template_labels(template)
     if matches(selector, labels or {}):
         return []
-    return [invalid(f"{path}.metadata.labels", labels or None, MISMATCH)]
+    shown = dict(sorted(labels.items())) if labels else None
+    return [invalid(f"{path}.metadata.labels", shown, MISMATCH)]
 
 
 def _always_restarting(path: str, spec: Json, owner: str) -> list[FieldError]:
