@@ -115,9 +115,11 @@ class StrictDecodeError(EngineError):
 class PatchError(EngineError):
     """A patch that cannot be applied.
 
-    ``reason`` is "malformed" (the patch itself is bad: 400) or "unprocessable" (it does not fit the object: 422).
+    ``reason`` is "malformed" (the patch itself is bad: 400), "unprocessable" (it does not fit the object: 422),
+    "invalid" (its result does not fit the types: 422 Invalid at field ``patch``, with ``value`` as the bad value)
+    or "internal" (what kube-apiserver answers with 500 and the bare message).
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, value: str = "") -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.value = reason, value

@@ -387,7 +387,11 @@ class Scheme(Protocol):
         """Versioned defaulting."""
 
     def strategic_merge_patch(self, kind: str, original: bytes, patch: bytes) -> bytes:
-        """Raises PatchError, DecodeError."""
+        """The patched object; kind and apiVersion stay. Unknown fields are still there, defaults are not yet.
+
+        Raises:
+            PatchError: "invalid" when the result does not fit the types.
+        """
 
     def update_managed_fields(
         self,
@@ -406,6 +410,9 @@ class Scheme(Protocol):
             old: the live object with its managedFields; b"" on create.
             time: RFC 3339, given to every entry that changed.
             reset_fields: dotted paths ("status", "metadata.labels") whose ownership this endpoint never takes.
+
+        Call it with what the client asked for, decoded and defaulted, before admission and before the kind's strategy:
+        what these add, nobody owns. Raises DecodeError (syntax only).
         """
 
 

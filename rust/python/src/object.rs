@@ -1,10 +1,12 @@
 //! Binding of the object room.
 
+use pyk8s_core::object::managed_fields::Update;
 use pyk8s_core::object::scheme::{DecodeError, DecodedBody, Scheme};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::raise;
+use crate::patches;
 
 /// Everything that depends on the built-in types; see `pyk8s.core.interfaces.Scheme`.
 #[pyclass(name = "Scheme", module = "pyk8s._core", frozen)]
@@ -47,6 +49,33 @@ impl PyScheme {
     ) -> PyResult<(String, Bound<'py, PyBytes>)> {
         let (kind, value) = self.0.decode_protobuf(body, kind).map_err(|error| decode_error(py, error))?;
         Ok((kind, PyBytes::new(py, &value)))
+    }
+
+    fn strategic_merge_patch<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        original: &[u8],
+        patch: &[u8],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        patches::strategic_merge_patch(py, &self.0.structures, kind, original, patch)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the contract's keyword arguments")]
+    #[pyo3(signature = (kind, old, new, *, manager, time, subresource = "", reset_fields = Vec::new()))]
+    fn update_managed_fields<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        old: &[u8],
+        new: &[u8],
+        manager: &str,
+        time: &str,
+        subresource: &str,
+        reset_fields: Vec<String>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let update = Update { manager, time, subresource, reset_fields: &reset_fields };
+        patches::update_managed_fields(py, &self.0.structures, kind, (old, new), &update)
     }
 }
 

@@ -1,17 +1,28 @@
 //! Objects as JSON bytes: decode, default, patch, assemble.
 
 pub mod base64;
+pub mod comparison;
 pub mod decode;
 pub mod envelope;
 mod envelope_parser;
+pub mod field_set;
+pub mod go_text;
 pub mod json;
+pub mod json_patch;
+pub mod managed_fields;
+pub mod merge_patch;
 pub mod message;
+pub mod patch_error;
 pub mod protobuf;
 pub mod quantity;
 pub mod reader;
+pub mod restore;
 pub mod scan;
 pub mod schema;
 pub mod scheme;
+pub mod strategic;
+pub mod strategic_list;
+pub mod structure;
 pub mod syntax;
 pub mod table;
 pub mod time;

@@ -11,6 +11,7 @@ use super::message::{Message, Messages};
 use super::protobuf::{self, Envelope};
 use super::reader::Reader;
 use super::schema::Schema;
+use super::structure::Structures;
 use super::syntax::{check, text_of};
 use super::type_meta::{sniff, unhandled, unrecognized, Gvk};
 
@@ -39,6 +40,7 @@ pub struct DecodedBody {
 pub struct Scheme {
     pub schema: Schema,
     pub messages: Messages,
+    pub structures: Structures,
 }
 
 impl Scheme {
@@ -59,7 +61,11 @@ impl Scheme {
             }
         }
         let missing = || DecodeError::new("tables: schema, protobuf and defaults must be there");
-        Ok(Scheme { schema: schema.ok_or_else(missing)?, messages: messages.ok_or_else(missing)? })
+        Ok(Scheme {
+            schema: schema.ok_or_else(missing)?,
+            messages: messages.ok_or_else(missing)?,
+            structures: Structures::index(&text).ok_or_else(missing)?,
+        })
     }
 
     /// Read a body as `kind`, "apps/v1/Deployment".
