@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::lease::{Lease, LeaseTable};
+use super::state::State;
 use super::store::Store;
 use super::tree::Tree;
 use super::version::Version;
@@ -17,6 +18,10 @@ pub struct Content {
 }
 
 impl Content {
+    pub(super) fn of(state: &State) -> Self {
+        Content { revision: state.revision, living: state.index.living.clone(), leases: state.leases.clone() }
+    }
+
     /// Living versions in byte order of their keys.
     pub fn versions(&self) -> impl Iterator<Item = &Arc<Version>> {
         self.living.iter().map(|(_, version)| version)
@@ -24,6 +29,11 @@ impl Content {
 
     pub fn version_count(&self) -> usize {
         self.living.len()
+    }
+
+    /// Highest lease id that was ever granted, 0 for none.
+    pub fn last_lease_id(&self) -> i64 {
+        self.leases.last_id()
     }
 
     /// (id, ttl, expiry) of every lease, by id.
@@ -35,7 +45,6 @@ impl Content {
 impl Store {
     /// Cost: O(1).
     pub fn content(&self) -> Content {
-        let state = self.state.read();
-        Content { revision: state.revision, living: state.index.living.clone(), leases: state.leases.clone() }
+        Content::of(&self.state.read())
     }
 }

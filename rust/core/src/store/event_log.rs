@@ -16,13 +16,15 @@ const CHUNK_LEN: usize = 512;
 pub struct EventLog {
     /// Oldest revision a watch may start from.
     pub first_revision: i64,
+    /// Newest revision that watchers may be told of; later ones are not durable yet.
+    pub visible_revision: i64,
     chunks: VecDeque<Arc<Vec<Arc<Change>>>>,
     len: usize,
 }
 
 impl EventLog {
     pub fn new() -> Self {
-        Self { first_revision: 1, chunks: VecDeque::new(), len: 0 }
+        Self { first_revision: 1, visible_revision: 1, chunks: VecDeque::new(), len: 0 }
     }
 
     pub fn len(&self) -> usize {
@@ -88,7 +90,8 @@ impl EventLog {
 
     /// Puts other versions in the place of all, as the index does.
     pub fn replace_versions(&mut self, anew: &mut impl FnMut(&Arc<Version>) -> Arc<Version>) {
-        let mut log = Self { first_revision: self.first_revision, ..Self::new() };
+        let (first_revision, visible_revision) = (self.first_revision, self.visible_revision);
+        let mut log = Self { first_revision, visible_revision, ..Self::new() };
         for change in self.since(i64::MIN) {
             let previous = change.previous.as_ref().map(&mut *anew);
             let current = change.current.as_ref().map(&mut *anew);

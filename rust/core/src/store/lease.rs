@@ -59,6 +59,11 @@ impl LeaseTable {
         self.leases.iter().map(|(id, lease)| (*id, lease))
     }
 
+    /// Highest id that was ever granted, 0 for none.
+    pub fn last_id(&self) -> i64 {
+        self.last_id
+    }
+
     /// The id of a new lease: the one asked for, or for 0 one past the highest ever granted.
     pub fn choose_id(&self, asked: i64) -> Result<i64, StoreError> {
         let lease = if asked == 0 { self.last_id + 1 } else { asked };

@@ -4,24 +4,32 @@
 //! persistent trees, so that a fork or a reader's snapshot costs a few pointers.
 //! Not here: HTTP, Kubernetes' names for keys, any clock.
 
+mod checkpoint;
 mod compaction;
 pub mod content;
+mod directory;
 pub mod encode;
 pub mod error;
 mod event_log;
 mod fields;
+pub mod frame;
 mod key_index;
 mod lease;
 pub mod mutation;
 pub mod notifier;
 pub mod read;
+pub mod record;
+pub mod recover;
+mod segment;
 mod select_index;
+pub mod snapshot;
 mod state;
 #[allow(clippy::module_inception)]
 pub mod store;
 mod tree;
 pub mod txn;
 pub mod version;
+pub mod wal;
 pub mod watch;
 mod watch_hub;
 pub mod write;

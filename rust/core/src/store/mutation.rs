@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::content::Content;
 use super::version::Version;
 
 /// A put, or a deletion when `version` is `None`.
@@ -60,8 +61,14 @@ pub trait Journal: Send + Sync {
     /// Returns when `revision` is as durable as was asked for; called without the store's lock.
     fn settle(&self, revision: i64) -> io::Result<()>;
     fn durable_revision(&self) -> i64;
+    /// Whether a change may be shown to watchers only when it is durable.
+    fn is_durable_before_seen(&self) -> bool;
     fn wal_bytes(&self) -> u64;
     /// Makes everything appended so far durable.
     fn sync(&self) -> io::Result<()>;
+    /// Whether the log has grown so long that a snapshot should take its place.
+    fn wants_checkpoint(&self) -> bool;
+    /// Begins to save `content`, the store's at this moment; called under the store's lock.
+    fn checkpoint(&self, content: Content);
     fn close(&self) -> io::Result<()>;
 }

@@ -29,6 +29,8 @@ pub struct State {
     pub clock: RevisionClock,
     pub hub: WatchHub,
     pub is_closed: bool,
+    /// Whether changes wait for `publish` before watchers are told of them.
+    pub is_publishing_late: bool,
 }
 
 /// A value on its way into the store.
@@ -50,6 +52,7 @@ impl State {
             clock: RevisionClock::new(),
             hub: WatchHub::default(),
             is_closed: false,
+            is_publishing_late: false,
         }
     }
 
@@ -125,9 +128,24 @@ impl State {
             self.select.apply(&change);
             self.leases.follow(change.previous.as_deref(), change.current.as_deref());
             self.log.push(change.clone());
-            self.hub.publish(&change);
+            if !self.is_publishing_late {
+                self.hub.publish(&change);
+                self.log.visible_revision = revision;
+            }
         }
         deleted_count
+    }
+
+    /// Tells the watchers of the changes up to `durable`, as far as they have not been told.
+    pub fn publish(&mut self, durable: i64) {
+        let visible = self.log.visible_revision;
+        let reached = durable.min(self.revision);
+        if reached <= visible {
+            return;
+        }
+        let unseen = self.log.since(visible + 1).take_while(|change| change.revision <= reached);
+        unseen.for_each(|change| self.hub.publish(change));
+        self.log.visible_revision = reached;
     }
 
     /// Takes back every change after `revision`; for a fork of the past.
@@ -139,20 +157,24 @@ impl State {
         }
         self.clock.forget_after(revision);
         self.revision = revision;
+        self.log.visible_revision = revision;
     }
 
     /// A copy that shares all content and has no watchers.
     pub fn share(&self) -> Self {
+        let mut log = self.log.clone();
+        log.visible_revision = self.revision;
         Self {
             revision: self.revision,
             compact_revision: self.compact_revision,
             index: self.index.clone(),
             select: self.select.clone(),
-            log: self.log.clone(),
+            log,
             leases: self.leases.clone(),
             clock: self.clock.clone(),
             hub: WatchHub::default(),
             is_closed: false,
+            is_publishing_late: false,
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{RwLock, RwLockWriteGuard};
 
+use super::content::Content;
 use super::encode::line_len;
 use super::error::StoreError;
 use super::fields::FieldTable;
@@ -83,10 +84,22 @@ impl Store {
     pub(super) fn settle(&self, state: RwLockWriteGuard<'_, State>) -> Result<(), StoreError> {
         let revision = state.revision;
         drop(state);
-        match self.journal.get() {
-            Some(journal) => Ok(journal.settle(revision)?),
-            None => Ok(()),
+        let Some(journal) = self.journal.get() else { return Ok(()) };
+        journal.settle(revision)?;
+        if journal.is_durable_before_seen() {
+            self.state.write().publish(journal.durable_revision());
         }
+        if journal.wants_checkpoint() {
+            journal.checkpoint(Content::of(&self.state.write()));
+        }
+        Ok(())
+    }
+
+    /// Journals every mutation from now on.
+    pub(super) fn attach(&self, journal: Box<dyn Journal>) {
+        self.state.write().is_publishing_late = journal.is_durable_before_seen();
+        let is_first = self.journal.set(journal).is_ok();
+        assert!(is_first, "a store has one journal");
     }
 
     // -- watching --------------------------------------------------------------------------------------------
@@ -95,12 +108,12 @@ impl Store {
     pub fn watch(&self, mut options: WatchOptions) -> Result<Arc<Watcher>, StoreError> {
         let mut state = self.state.write();
         state.check_open()?;
-        let current = state.revision;
         if options.start_revision <= 0 {
-            options.start_revision = current + 1;
+            options.start_revision = state.revision + 1;
         }
+        let visible = state.log.visible_revision;
         options.selection = options.selection.filter(|selection| !selection.is_everything());
-        Ok(state.hub.add(options, current))
+        Ok(state.hub.add(options, visible))
     }
 
     pub fn notifier(&self) -> Result<Notifier, StoreError> {
@@ -123,7 +136,7 @@ impl Store {
     }
 
     pub fn progress_revision(&self, watcher: &Watcher) -> i64 {
-        watcher.progress_revision(self.revision())
+        watcher.progress_revision(self.state.read().log.visible_revision)
     }
 
     pub fn close_watch(&self, watcher: &Watcher) {
@@ -166,6 +179,8 @@ impl Store {
 
     /// Forgets every version superseded at or before `revision`.
     pub fn compact(&self, revision: i64) -> Result<(), StoreError> {
+        // Watchers are told of everything before it is forgotten.
+        self.settle(self.state.write())?;
         let mut state = self.state.write();
         state.check_open()?;
         if revision > state.revision {

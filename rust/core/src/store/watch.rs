@@ -161,7 +161,9 @@ impl Watcher {
             self.signal();
             return Ok(true);
         }
-        let mut unread = log.since(state.next_revision).skip(state.skip_count).peekable();
+        let visible =
+            log.since(state.next_revision).take_while(|change| change.revision <= log.visible_revision);
+        let mut unread = visible.skip(state.skip_count).peekable();
         for _ in 0..SLICE_LEN {
             let Some(change) = unread.next() else {
                 state.is_synced = true;

@@ -151,7 +151,8 @@ impl Store {
         state.clock.mark(now_s, reached, history_s);
         if history_s > 0.0 {
             let revision = state.clock.take_older(now_s - history_s);
-            if revision > state.compact_revision {
+            // What watchers have not been told of yet stays; the next mark takes it along.
+            if revision > state.compact_revision && revision <= state.log.visible_revision {
                 self.commit(&mut state, Mutation::Compaction { revision })?;
             }
         }
@@ -241,6 +242,7 @@ impl Store {
         state.revision = revision;
         state.compact_revision = revision;
         state.log.first_revision = revision + 1;
+        state.log.visible_revision = revision;
         for mut version in versions {
             version.object = self.parse(&version.key, &version.value)?;
             let version = Arc::new(version);
