@@ -7,8 +7,9 @@
 //! Not here: what the files hold (see `snapshot`, `wal`).
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
@@ -42,9 +43,9 @@ impl Directory {
             }
             return Err(error.into());
         }
-        let mut holder = &lock;
-        // Only for people who look: who holds it. On a full disk the lock is no worse without it.
-        let _ = lock.set_len(0).and_then(|()| writeln!(holder, "{}", std::process::id()));
+        // Only for people who look: who holds it. On a full disk the lock is no worse without it. Always as long, so
+        // that the file need not be cut: file systems bring a file to the disk that was cut and written again.
+        let _ = lock.write_all_at(format!("{:10}\n", std::process::id()).as_bytes(), 0);
         Ok(Directory { path: path.to_owned(), lock })
     }
 

@@ -37,7 +37,9 @@ impl Segment {
     /// Go on with a file; what is behind `end` is cut.
     pub fn open(path: &Path, sequence: u64, end: u64) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
-        file.set_len(end)?;
+        if file.metadata()?.len() != end {
+            file.set_len(end)?;
+        }
         Ok(Segment { sequence, file: Arc::new(file), end, is_ragged: false })
     }
 
