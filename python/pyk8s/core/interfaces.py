@@ -202,9 +202,22 @@ class Store(Protocol):
     def __init__(self, *, objects: bool = False) -> None: ...
 
     @classmethod
-    def open(cls, path: str, *, objects: bool = False, durability: Durability = "buffered") -> Store:
+    def open(
+        cls,
+        path: str,
+        *,
+        objects: bool = False,
+        durability: Durability = "buffered",
+        wal_bytes_max: int = 64 << 20,
+    ) -> Store:
         """Open or create the store in directory ``path``; recovers, cutting a torn tail.
 
+        With "fsync" a watch is told of a change only when it is durable. A write that finds no room on the disk raises
+        OSError and changes nothing; after a failed fsync every further write does.
+
+        Args:
+            wal_bytes_max: log after which a snapshot takes its place (more, if the last snapshot was larger); history
+                before the last snapshot is not there after the next `open`.
         Raises:
             StoreDamaged, StoreVersion, StoreLocked, OSError.
         """

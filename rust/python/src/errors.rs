@@ -4,7 +4,7 @@
 
 use pyk8s_core::store::StoreError;
 use pyo3::call::PyCallArgs;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 /// Builds the exception `pyk8s.errors.<class>(*args)`.
@@ -34,6 +34,14 @@ pub fn store_error(py: Python<'_>, error: StoreError) -> PyErr {
         StoreError::Locked { path } => raise(py, "StoreLocked", (path,)),
         StoreError::Object(error) => raise(py, "DecodeError", (error.to_string(),)),
         StoreError::Invalid(message) => PyValueError::new_err(message),
-        StoreError::Io(error) => error.into(),
+        StoreError::Io(error) => match error.raw_os_error() {
+            // OSError picks its subclass by the number.
+            Some(code) => {
+                let text = error.to_string();
+                let reason = text.rsplit_once(" (os error").map_or(text.as_str(), |(reason, _)| reason);
+                PyOSError::new_err((code, reason.to_owned()))
+            }
+            None => PyOSError::new_err(error.to_string()),
+        },
     }
 }

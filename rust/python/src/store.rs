@@ -3,16 +3,19 @@
 //! Invariant: every class is frozen and shares its data with the core; nothing is copied before Python asks for it.
 //! Not here: any decision; arguments are converted, the core is called, answers are converted back.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyk8s_core::object::envelope::FieldSpec;
 use pyk8s_core::store::encode;
 use pyk8s_core::store::notifier::Notifier as CoreNotifier;
 use pyk8s_core::store::read::{Page, RangeQuery};
+use pyk8s_core::store::recover::{OpenOptions, WAL_BYTES_MAX};
 use pyk8s_core::store::txn::{
     Comparator, Compare, Operand, Operation, Target, Transaction as CoreTransaction,
 };
 use pyk8s_core::store::version::{Event as CoreEvent, Version};
+use pyk8s_core::store::wal::Durability;
 use pyk8s_core::store::watch::{Budget, WatchOptions, Watcher};
 use pyk8s_core::store::write::Precondition;
 use pyk8s_core::store::{Store as CoreStore, StoreError};
@@ -253,6 +256,26 @@ impl Store {
         Self { core: Arc::new(CoreStore::new(objects)) }
     }
 
+    #[staticmethod]
+    #[pyo3(signature = (path, *, objects = false, durability = "buffered", wal_bytes_max = WAL_BYTES_MAX))]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        objects: bool,
+        durability: &str,
+        wal_bytes_max: u64,
+    ) -> PyResult<Self> {
+        let durability = match durability {
+            "none" => Durability::None,
+            "buffered" => Durability::Buffered,
+            "fsync" => Durability::Fsync,
+            other => return Err(PyValueError::new_err(format!("unknown durability {other}"))),
+        };
+        let options = OpenOptions { is_object_store: objects, durability, wal_bytes_max };
+        let opened = detached(py, || CoreStore::open(&path, options));
+        opened.map(|core| Self { core: Arc::new(core) }).map_err(|error| store_error(py, error))
+    }
+
     #[getter]
     fn revision(&self) -> i64 {
         self.core.revision()
@@ -455,6 +478,16 @@ impl Store {
 
     fn sync(&self, py: Python<'_>) -> PyResult<()> {
         self.run(py, |store| store.sync())
+    }
+
+    fn snapshot_save(&self, py: Python<'_>, path: PathBuf) -> PyResult<i64> {
+        self.run(py, |store| store.snapshot_save(&path))
+    }
+
+    #[staticmethod]
+    fn snapshot_restore(py: Python<'_>, snapshot: PathBuf, path: PathBuf) -> PyResult<()> {
+        let restored = detached(py, || CoreStore::snapshot_restore(&snapshot, &path));
+        restored.map_err(|error| store_error(py, error))
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
