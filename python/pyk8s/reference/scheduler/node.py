@@ -45,7 +45,7 @@ class NodeFacts:
     def parse(cls, text: bytes) -> NodeFacts:
         try:
             return cls._parse(text)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise DecodeError(f"node: {error}") from error
 
     @classmethod

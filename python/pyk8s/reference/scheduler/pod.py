@@ -122,7 +122,7 @@ class PodInfo:
     def parse(cls, text: bytes) -> PodInfo:
         try:
             return cls._parse(json.loads(text))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise DecodeError(f"pod: {error}") from error
 
     @classmethod

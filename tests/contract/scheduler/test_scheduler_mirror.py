@@ -1,0 +1,161 @@
+"""Both twins, fed the same random clusters, decide alike and stand alike after every step."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from pyk8s import _core, reference
+
+Json = dict[str, Any]
+
+KEYS = st.sampled_from(["disk", "size", "topology.kubernetes.io/zone", "metadata.name"])
+VALUES = st.sampled_from(["a", "b", "1", "5", "-3", "n-1", "n-2"])
+QUANTITIES = st.sampled_from(["0", "1", "250m", "1500m", "3", "1Gi", "1.5Gi", "100M", "2e3", "0.1", "8Gi"])
+RESOURCES = st.sampled_from(["cpu", "memory", "ephemeral-storage", "example.com/gpu", "hugepages-2Mi"])
+EFFECTS = st.sampled_from(["NoSchedule", "PreferNoSchedule", "NoExecute"])
+NODE_NAMES = st.sampled_from([f"n-{number}" for number in range(6)])
+POD_NAMES = st.sampled_from([f"p-{number}" for number in range(12)])
+
+requests = st.dictionaries(RESOURCES, QUANTITIES, max_size=3)
+requirements = st.lists(
+    st.fixed_dictionaries(
+        {
+            "key": KEYS,
+            "operator": st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]),
+            "values": st.lists(VALUES, max_size=2),
+        }
+    ),
+    max_size=2,
+)
+terms = st.fixed_dictionaries({"matchExpressions": requirements, "matchFields": requirements})
+containers = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["x", "y"]),
+            "resources": st.fixed_dictionaries({"requests": requests}),
+            "ports": st.lists(
+                st.fixed_dictionaries(
+                    {"hostPort": st.integers(0, 2), "hostIP": st.sampled_from(["", "0.0.0.0", "10.0.0.1"])}
+                ),
+                max_size=1,
+            ),
+            "restartPolicy": st.sampled_from(["", "Always"]),
+        }
+    ),
+    max_size=3,
+)
+
+
+@st.composite
+def nodes(draw: st.DrawFn) -> Json:
+    taint = st.fixed_dictionaries({"key": KEYS, "value": VALUES, "effect": EFFECTS})
+    allocatable = {"pods": draw(st.sampled_from(["0", "2", "110"])), **draw(requests)}
+    if draw(st.booleans()):
+        allocatable |= {"cpu": draw(QUANTITIES), "memory": draw(QUANTITIES)}
+    return {
+        "metadata": {"name": draw(NODE_NAMES), "labels": draw(st.dictionaries(KEYS, VALUES, max_size=3))},
+        "spec": {"unschedulable": draw(st.booleans()), "taints": draw(st.lists(taint, max_size=2))},
+        "status": {"allocatable": allocatable},
+    }
+
+
+@st.composite
+def pods(draw: st.DrawFn) -> Json:
+    toleration = st.fixed_dictionaries(
+        {
+            "key": st.one_of(st.just(""), KEYS),
+            "operator": st.sampled_from(["", "Equal", "Exists"]),
+            "value": VALUES,
+            "effect": st.one_of(st.just(""), EFFECTS),
+        }
+    )
+    spec: Json = {
+        "containers": draw(containers),
+        "initContainers": draw(containers),
+        "priority": draw(st.integers(-1, 2)),
+        "tolerations": draw(st.lists(toleration, max_size=2)),
+        "nodeSelector": draw(st.dictionaries(KEYS, VALUES, max_size=1)),
+        "overhead": draw(requests),
+    }
+    affinity: Json = {
+        "preferredDuringSchedulingIgnoredDuringExecution": draw(
+            st.lists(st.fixed_dictionaries({"weight": st.integers(1, 100), "preference": terms}), max_size=2)
+        )
+    }
+    if draw(st.booleans()):
+        selector = {"nodeSelectorTerms": draw(st.lists(terms, max_size=2))}
+        affinity["requiredDuringSchedulingIgnoredDuringExecution"] = selector
+    spec["affinity"] = {"nodeAffinity": affinity}
+    if draw(st.booleans()):
+        spec["resources"] = {"requests": draw(requests)}
+    if draw(st.integers(0, 9)) == 0:
+        spec["schedulingGates"] = [{"name": "gate"}]
+    if draw(st.integers(0, 4)) == 0:
+        spec["nodeName"] = draw(NODE_NAMES)
+    metadata: Json = {"name": draw(POD_NAMES), "namespace": "default"}
+    if draw(st.integers(0, 9)) == 0:
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return {"metadata": metadata, "spec": spec, "status": {"phase": draw(st.sampled_from(["Pending", "Failed"]))}}
+
+
+class Mirror(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.twins = (_core.SchedulerEngine(), reference.SchedulerEngine())
+        self.now_s = 100.0
+
+    @rule(node=nodes())
+    def set_node(self, node: Json) -> None:
+        for twin in self.twins:
+            twin.set_node(json.dumps(node).encode())
+
+    @rule(name=NODE_NAMES)
+    def remove_node(self, name: str) -> None:
+        for twin in self.twins:
+            twin.remove_node(name)
+
+    @rule(pod=pods())
+    def set_pod(self, pod: Json) -> None:
+        for twin in self.twins:
+            twin.set_pod(json.dumps(pod).encode())
+
+    @rule(name=POD_NAMES)
+    def remove_pod(self, name: str) -> None:
+        for twin in self.twins:
+            twin.remove_pod(f"default/{name}")
+
+    @rule(name=POD_NAMES)
+    def forget(self, name: str) -> None:
+        rust, python = (twin.forget(f"default/{name}") for twin in self.twins)
+        assert rust == python
+
+    @rule(seconds=st.sampled_from([0.0, 0.3, 1.0, 7.5, 200.0, 400.0]), max_count=st.integers(1, 5))
+    def schedule(self, seconds: float, max_count: int) -> None:
+        self.now_s += seconds
+        rust, python = (
+            [
+                (d.uid, d.outcome, d.node_name, d.message, list(d.plugins), d.attempts)
+                for d in twin.schedule(self.now_s, max_count)
+            ]
+            for twin in self.twins
+        )
+        assert rust == python
+
+    @rule(pod=pods())
+    def evaluate(self, pod: Json) -> None:
+        rust, python = (json.loads(twin.evaluate(json.dumps(pod).encode())) for twin in self.twins)
+        assert rust == python
+
+    @invariant()
+    def stand_alike(self) -> None:
+        rust, python = self.twins
+        assert rust.counts() == python.counts()
+        assert rust.next_deadline_s() == python.next_deadline_s()
+
+
+TestMirror = Mirror.TestCase
+TestMirror.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
