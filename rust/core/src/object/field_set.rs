@@ -241,9 +241,14 @@ impl<'a> Element<'a> {
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Element::Field(name) => {
-                let start = out.len();
-                write_string(name, out);
-                out.splice(start + 1..start + 1, *b"f:");
+                let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+                if name.bytes().all(is_plain) {
+                    out.extend_from_slice(b"\"f:");
+                    out.extend_from_slice(name.as_bytes());
+                    out.push(b'"');
+                } else {
+                    write_string(&format!("f:{name}"), out);
+                }
             }
             Element::Index(index) => out.extend_from_slice(format!("\"i:{index}\"").as_bytes()),
             Element::Value(value) => {

@@ -6,6 +6,7 @@
 //! Not here: comparing objects (see `comparison`), the sets themselves (see `field_set`), server-side apply.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::comparison::{compare, Comparison};
 use super::field_set::FieldSet;
@@ -121,7 +122,7 @@ fn entries_after<'a>(
     (old, new): (Option<&'a Map>, &'a Map),
     update: &Update<'a>,
 ) -> Vec<Entry<'a>> {
-    static NOTHING: std::sync::LazyLock<Map> = std::sync::LazyLock::new(Map::new);
+    static NOTHING: LazyLock<Map> = LazyLock::new(Map::new);
     let (api_version, name) = kind.rsplit_once('/').unwrap_or_default();
     // An object whose fields nobody tracks stays so until it is applied.
     let is_tracked = old.is_none() || !entries.is_empty();
@@ -155,7 +156,7 @@ fn read_entry(value: &Value) -> Option<Entry<'_>> {
     if !is_known || text("apiVersion").is_empty() {
         return None;
     }
-    static NO_FIELDS: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|| Value::Object(Map::new()));
+    static NO_FIELDS: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
     let fields = match value.get("fieldsV1") {
         None | Some(Value::Null) => &NO_FIELDS,
         Some(fields) => fields,
@@ -214,7 +215,7 @@ fn updated<'a>(
         entry.fields = std::mem::take(&mut entry.fields).difference(&changed).difference(&seen.removed);
     }
     entries.retain(|entry| !entry.fields.is_empty());
-    let taken = changed.difference(&never_owned());
+    let taken = changed.difference(&NEVER_OWNED);
     if !taken.is_empty() {
         let mut writer = Entry {
             manager: update.manager,
@@ -235,7 +236,7 @@ fn updated<'a>(
     capped(entries)
 }
 
-fn never_owned() -> FieldSet<'static> {
+static NEVER_OWNED: LazyLock<FieldSet<'static>> = LazyLock::new(|| {
     let mut set = FieldSet::default();
     for name in ["apiVersion", "kind", "metadata"] {
         set.insert(&[name]);
@@ -244,7 +245,7 @@ fn never_owned() -> FieldSet<'static> {
         set.insert(&["metadata", name]);
     }
     set
-}
+});
 
 /// At most `UPDATE_MANAGERS_MAX` Update entries: the oldest of each version are merged into one.
 fn capped(entries: Vec<Entry<'_>>) -> Vec<Entry<'_>> {
