@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from compile_defaults import compile_defaults
+
 DATA = Path(__file__).parent.parent / "python" / "pyk8s" / "api" / "data"
 COPIED = ("api-resources", "openapi-schema", "protobuf-fields", "names", "bootstrap-priorityclasses")
 
@@ -55,6 +57,10 @@ def main() -> int:
     for name in COPIED:
         compact(tables / f"{name}.json", DATA / f"{name}.json")
         print(f"wrote data/{name}.json")
+    defaults, protobuf = (json.loads((tables / f"{name}.json").read_text()) for name in ("defaults", "protobuf-fields"))
+    program = json.dumps(compile_defaults(defaults, protobuf), separators=(",", ":"), ensure_ascii=False)
+    (DATA / "defaults.json").write_text(program + "\n")
+    print("wrote data/defaults.json")
     columns = json.dumps(table_columns(tables), separators=(",", ":"), ensure_ascii=False)
     (DATA / "table-columns.json").write_text(columns + "\n")
     print("wrote data/table-columns.json")

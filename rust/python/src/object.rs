@@ -77,6 +77,12 @@ impl PyScheme {
         let update = Update { manager, time, subresource, reset_fields: &reset_fields };
         patches::update_managed_fields(py, &self.0.structures, kind, (old, new), &update)
     }
+
+    #[pyo3(name = "default")]
+    fn default_<'py>(&self, py: Python<'py>, kind: &str, value: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        let value = self.0.default(kind, value).map_err(|error| decode_error(py, error))?;
+        Ok(PyBytes::new(py, &value))
+    }
 }
 
 fn decode_error(py: Python<'_>, error: DecodeError) -> PyErr {

@@ -98,6 +98,17 @@ impl Message {
         )
     }
 
+    /// Set a field of an object, in its place among the others.
+    pub fn insert(&self, object: &mut Map, name: &str, value: Value) {
+        if let Some(slot) = object.get_mut(name) {
+            *slot = value;
+            return;
+        }
+        let index = self.field(name);
+        let position = object.keys().position(|other| self.field(other) > index).unwrap_or(object.len());
+        object.shift_insert(position, name.into(), value);
+    }
+
     /// The JSON object of the fields that were read; a value of None is Go's zero.
     pub fn assemble(&self, mut read: Vec<(usize, Option<Value>)>) -> Map {
         read.sort_unstable_by_key(|(index, _)| *index);

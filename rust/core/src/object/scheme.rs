@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use super::decode::decode;
-use super::json::{Map, Value};
+use super::default::Defaults;
+use super::json::{parse, Map, Value};
 use super::message::{Message, Messages};
 use super::protobuf::{self, Envelope};
 use super::reader::Reader;
@@ -41,6 +42,7 @@ pub struct Scheme {
     pub schema: Schema,
     pub messages: Messages,
     pub structures: Structures,
+    pub defaults: Defaults,
 }
 
 impl Scheme {
@@ -49,12 +51,13 @@ impl Scheme {
         check(tables).map_err(|cause| DecodeError::new(format!("tables: {cause}")))?;
         let text: Arc<str> = text_of(tables).into();
         let mut reader = Reader::new(&text);
-        let (mut schema, mut messages) = (None, None);
+        let (mut schema, mut messages, mut defaults) = (None, None, None);
         reader.enter();
         while let Some(key) = reader.next_key() {
             match key.as_ref() {
                 "schema" => schema = Some(Schema::index(&text, &mut reader)),
                 "protobuf" => messages = Some(Messages::index(&text, &mut reader)),
+                "defaults" => defaults = Some(Defaults::index(&text, &mut reader)),
                 _ => {
                     reader.skip();
                 }
@@ -65,6 +68,7 @@ impl Scheme {
             schema: schema.ok_or_else(missing)?,
             messages: messages.ok_or_else(missing)?,
             structures: Structures::index(&text).ok_or_else(missing)?,
+            defaults: defaults.ok_or_else(missing)?,
         })
     }
 
@@ -121,6 +125,25 @@ impl Scheme {
         let fields = protobuf::decode(&self.messages, message, envelope.raw)
             .map_err(|cause| unhandled(&cause, &actual, expected))?;
         Ok((expected.name(), with_type(fields, expected).to_bytes()))
+    }
+
+    /// Versioned defaulting of an object as `decode_json` gives it.
+    pub fn default(&self, kind: &str, value: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        if self.defaults.is_empty_for(kind) {
+            return Ok(value.to_vec());
+        }
+        let mut value = parse(value).map_err(DecodeError::new)?;
+        self.default_value(kind, &mut value)?;
+        Ok(value.to_bytes())
+    }
+
+    /// As `default`, in place.
+    pub fn default_value(&self, kind: &str, value: &mut Value) -> Result<(), DecodeError> {
+        let message = self.message(kind)?;
+        if let Some(object) = value.as_object_mut() {
+            self.defaults.apply(&self.messages, kind, message, object);
+        }
+        Ok(())
     }
 
     pub(super) fn message(&self, kind: &str) -> Result<&Message, DecodeError> {
