@@ -16,6 +16,8 @@ class EventLog:
     def __init__(self, first_revision: int = 1) -> None:
         self.first_revision = first_revision
         """Oldest revision a watch may start from."""
+        self.visible_revision = 1
+        """Newest revision that watches may be told of; later ones are not durable yet."""
         self.changes: list[Change] = []
 
     def copy(self) -> EventLog:
@@ -27,8 +29,8 @@ class EventLog:
         self.changes.extend(changes)
 
     def since(self, revision: int, skip_count: int = 0) -> Iterator[Change]:
-        """Changes at ``revision`` and later, without the first ``skip_count`` of them."""
-        later = (change for change in self.changes if change.revision >= revision)
+        """Changes at ``revision`` and later that may be seen, without the first ``skip_count`` of them."""
+        later = (change for change in self.changes if revision <= change.revision <= self.visible_revision)
         for index, change in enumerate(later):
             if index >= skip_count:
                 yield change

@@ -24,4 +24,5 @@ def fork(origin: Store, revision: int) -> Store:
         twin.index.undo(change)
         twin.leases.unfollow(change)
     twin.clock.forget_after(revision)
+    twin.log.visible_revision = revision
     return twin

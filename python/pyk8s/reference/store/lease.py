@@ -26,6 +26,11 @@ class LeaseTable:
         self._leases: dict[int, Lease] = {}
         self._last_id = 0
 
+    @property
+    def last_id(self) -> int:
+        """Highest id that was ever granted, 0 for none."""
+        return self._last_id
+
     def __len__(self) -> int:
         return len(self._leases)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pyk8s.reference.object.envelope import Envelope
+    from pyk8s.reference.store.content import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ class Journal(Protocol):
     @property
     def wal_bytes(self) -> int: ...
 
+    is_durable_before_seen: bool
+    """Whether a change may be shown to watches only when it is durable."""
+
     def append(self, mutation: Mutation) -> None:
         """Take the mutation, under the store's lock. Raises OSError: then it is not applied."""
 
@@ -75,5 +79,11 @@ class Journal(Protocol):
         """Return when ``revision`` is as durable as was asked for; called without the store's lock."""
 
     def sync(self) -> None: ...
+
+    def wants_checkpoint(self) -> bool:
+        """Whether the log has grown so long that a snapshot should take its place."""
+
+    def checkpoint(self, content: Content) -> None:
+        """Save ``content``, the store's at this moment; called under the store's lock."""
 
     def close(self) -> None: ...

@@ -10,12 +10,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pyk8s.errors import Compacted, Conflict, FutureRevision, KeyExists, KeyNotFound
 from pyk8s.reference.object.envelope import Envelope
 from pyk8s.reference.object.envelope_parser import parse
+from pyk8s.reference.store import snapshot as snapshots
 from pyk8s.reference.store.compaction import RevisionClock
+from pyk8s.reference.store.content import Content
 from pyk8s.reference.store.encode import EncodedList, RangeResult, list_body
 from pyk8s.reference.store.event_log import EventLog
 from pyk8s.reference.store.fields import Field, FieldTable
@@ -23,6 +26,7 @@ from pyk8s.reference.store.key_index import KeyIndex
 from pyk8s.reference.store.lease import LeaseTable
 from pyk8s.reference.store.mutation import Commit, Compaction, Journal, LeaseGrant, LeaseRevoke, Mutation, Write
 from pyk8s.reference.store.notifier import Notifier
+from pyk8s.reference.store.recover import WAL_BYTES_MAX, recover
 from pyk8s.reference.store.txn import (
     Compare,
     Operation,
@@ -33,6 +37,7 @@ from pyk8s.reference.store.txn import (
     holds,
 )
 from pyk8s.reference.store.version import Change, KeyValue
+from pyk8s.reference.store.wal import Durability
 from pyk8s.reference.store.watch import Watch
 from pyk8s.reference.store.watch_hub import WatchHub
 
@@ -59,6 +64,19 @@ class Store:
         self.clock = RevisionClock()
         self.journal: Journal | None = None
         self._is_closed = False
+
+    @classmethod
+    def open(
+        cls,
+        path: str,
+        *,
+        objects: bool = False,
+        durability: Durability = "buffered",
+        wal_bytes_max: int = WAL_BYTES_MAX,
+    ) -> Store:
+        store = cls(objects=objects)
+        recover(store, Path(path), durability=durability, wal_bytes_max=wal_bytes_max)
+        return store
 
     @property
     def durable_revision(self) -> int:
@@ -258,8 +276,19 @@ class Store:
             self.leases.follow(change)
         self.log.append(changes)
         self.revision = revision
-        self.hub.publish(changes)
+        if self.journal is None or not self.journal.is_durable_before_seen:
+            self.publish(revision)
         return sum(change.current is None for change in changes)
+
+    def publish(self, durable: int) -> None:
+        """Tell the watches of the changes up to ``durable``, as far as they have not been told."""
+        unseen_from = self.log.visible_revision + 1
+        self.log.visible_revision = max(self.log.visible_revision, min(durable, self.revision))
+        self.hub.publish(list(self.log.since(unseen_from)))
+
+    def attach(self, journal: Journal) -> None:
+        """Journal every mutation from now on."""
+        self.journal = journal
 
     def _next_version(self, write: Write) -> KeyValue | None:
         """The version that ``write`` makes of its key at the next revision."""
@@ -275,6 +304,7 @@ class Store:
         assert self.revision == FIRST_REVISION and not self.index.living, "only an empty store is restored"
         self.revision = self.compact_revision = revision
         self.log.first_revision = revision + 1
+        self.log.visible_revision = revision
         for kv in versions:
             kv = replace(kv, envelope=self._parse(kv.key, kv.value))
             self.index.living[kv.key] = kv
@@ -326,7 +356,8 @@ class Store:
             self.clock.mark(now_s, self.revision, history_s)
             if history_s > 0:
                 old = self.clock.take_older(now_s - history_s)
-                if old > self.compact_revision:
+                # What watches have not been told of yet stays; the next mark takes it along.
+                if self.compact_revision < old <= self.log.visible_revision:
                     self.commit(Compaction(old))
             revision = self.revision
         self._settle(revision)
@@ -365,6 +396,8 @@ class Store:
     # -- history -------------------------------------------------------------------------------------------
 
     def compact(self, revision: int) -> None:
+        # Watches are told of everything before it is forgotten.
+        self._settle(self.revision)
         with self.lock:
             self._check_open()
             if revision > self.revision:
@@ -384,6 +417,15 @@ class Store:
     def sync(self) -> None:
         if self.journal is not None:
             self.journal.sync()
+
+    def snapshot_save(self, path: str) -> int:
+        content = Content.of(self)
+        snapshots.write(Path(path), content)
+        return content.revision
+
+    @classmethod
+    def snapshot_restore(cls, snapshot: str, path: str) -> None:
+        snapshots.restore(Path(snapshot), Path(path))
 
     def close(self) -> None:
         with self.lock:
@@ -412,8 +454,14 @@ class Store:
             raise ValueError("store is closed")
 
     def _settle(self, revision: int) -> None:
-        if self.journal is not None:
-            self.journal.settle(revision)
+        if self.journal is None:
+            return
+        self.journal.settle(revision)
+        with self.lock:
+            if self.journal.is_durable_before_seen:
+                self.publish(self.journal.durable_revision)
+            if self.journal.wants_checkpoint():
+                self.journal.checkpoint(Content.of(self))
 
 
 def _expect(key: str, living: KeyValue | None, expected: int) -> KeyValue:

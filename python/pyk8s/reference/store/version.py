@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from pyk8s.reference.selector import Selection
     from pyk8s.reference.object.envelope import Envelope
+    from pyk8s.reference.selector import Selection
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 

@@ -43,7 +43,7 @@ class Watch:
         self._queue: deque[Event] = deque()
         self._cut_revision = 0
         self.is_closed = False
-        self.is_synced = start_revision > hub.store.revision
+        self.is_synced = start_revision > hub.store.log.visible_revision
         if not self.is_synced:
             self._signal()
 
@@ -59,7 +59,7 @@ class Watch:
                 return self._next_revision - 1
             if self._queue:
                 return self._queue[0].revision - 1
-            return self._cut_revision - 1 if self.is_cut else self._hub.store.revision
+            return self._cut_revision - 1 if self.is_cut else self._hub.store.log.visible_revision
 
     def poll(self, max_count: int = 1000) -> list[Event]:
         return self._take(lambda events, _: len(events) < max_count)
