@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
+from fake_api import FakeApi
 from pyk8s.api.clock import VirtualClock
 from pyk8s.api.http import UserInfo
 from pyk8s.api.identity import Identity
 from pyk8s.client.rest import RestClient
 from pyk8s.client.transport_memory import MemoryTransport
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fake_api import FakeApi
 
 
 @pytest.fixture

@@ -117,3 +117,10 @@ def test_a_removed_reference_is_no_edge_any_more(told: Told) -> None:
     assert told.deletes == []
     told.graph.observe(PODS, {"metadata": {"name": "p", "uid": "p"}})
     assert len(told.graph) == 2
+
+
+def test_an_owner_in_another_namespace_that_comes_late_is_warned_about_too(told: Told) -> None:
+    told.see("a", "owner")
+    told.see("owner", namespace="other")
+
+    assert told.warned == ["a"]

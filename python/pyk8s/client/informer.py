@@ -87,12 +87,12 @@ class Indexer:
     def index_values(self, name: str) -> list[str]:
         return list(self._indexes[name])
 
+    def keys(self) -> list[str]:
+        return [*self._objects]
+
     def list(self, namespace: str = "") -> list[Json]:
         """All objects, or those of one namespace."""
         return self.by_index(NAMESPACE_INDEX, namespace) if namespace else list(self._objects.values())
-
-    def keys(self) -> list[str]:
-        return [*self._objects]
 
     def put(self, key: str, obj: Json) -> Json | None:
         """Store the object; returns the one it replaces."""

@@ -20,6 +20,9 @@ BACKOFF_BASE_S = 0.005
 BACKOFF_S_MAX = 1000.0
 BUCKET_QPS = 10.0
 BUCKET_BURST = 100
+# Seconds since the epoch carry 2.4e-7 s in a float: a timer may come this much early, and asking for the rest of it
+# would not move a virtual clock at all.
+TIMER_RESOLUTION_S = 1e-6
 # 2 ** 18 x 5 ms is past the longest backoff: larger exponents only cost big integers.
 EXPONENT_MAX = 18
 
@@ -176,7 +179,7 @@ class WorkQueue(Generic[Item]):
         while self._waiting:
             self._timer_due_s = self._waiting[0][0]
             await self._clock.sleep(self._timer_due_s - self._clock.monotonic_s())
-            self._release(self._clock.monotonic_s())
+            self._release(self._clock.monotonic_s() + TIMER_RESOLUTION_S)
 
     def _release(self, now_s: float) -> None:
         while self._waiting and self._waiting[0][0] <= now_s:

@@ -85,7 +85,10 @@ class Graph:
             node = self._nodes[metadata["uid"]] = Node(metadata["uid"], "", "", "", "", None)
         node.api_version, node.kind, node.resource = resource.api_version, resource.kind, resource
         node.namespace, node.name = metadata.get("namespace", ""), metadata["name"]
-        node.is_virtual = False
+        if node.is_virtual:
+            node.is_virtual = False
+            for dependent in node.dependents.values():
+                self._check_namespace(node, dependent)
         self._relink(node, {owner["uid"]: owner for owner in metadata.get("ownerReferences") or ()})
         self._follow_deletion(node, metadata)
 
@@ -115,11 +118,15 @@ class Graph:
         if owner is None:
             owner = self._nodes[reference["uid"]] = self._virtual(node, reference)
             self._tell.attempt_delete(owner.uid)
-        elif not owner.is_virtual and owner.namespace not in ("", node.namespace):
-            self._tell.owner_in_other_namespace(node, reference)
-            # The reference names nothing in the child's namespace: the child must be looked at.
-            self._tell.attempt_delete(node.uid)
+        elif not owner.is_virtual:
+            self._check_namespace(owner, node)
         owner.dependents[node.uid] = node
+
+    def _check_namespace(self, owner: Node, dependent: Node) -> None:
+        """An owner elsewhere is none: the reference names nothing where it stands, so the child must be looked at."""
+        if owner.namespace not in ("", dependent.namespace):
+            self._tell.owner_in_other_namespace(dependent, dependent.owners[owner.uid])
+            self._tell.attempt_delete(dependent.uid)
 
     @staticmethod
     def _virtual(dependent: Node, reference: Json) -> Node:

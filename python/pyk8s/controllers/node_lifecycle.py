@@ -64,8 +64,11 @@ class NodeLifecycleController(Controller):
         self._nodes.add_handler(on_add=self._node_changed, on_update=lambda old, new: self._node_changed(new))
 
     def _node_changed(self, node: Json) -> None:
+        name, zone = node["metadata"]["name"], zone_of(node)
         if with_no_schedule(node, "") is not None:
-            self.queue.add(f"node/{node['metadata']['name']}")
+            self.queue.add(f"node/{name}")
+        if name in self._to_taint[zone]:
+            self.queue.add(f"zone/{zone}")
 
     async def sync(self, key: str) -> None:
         kind, _, name = key.partition("/")
@@ -94,11 +97,19 @@ class NodeLifecycleController(Controller):
         silent = [node for node in nodes.values() if not self._is_well(node, now_s)]
         results = await asyncio.gather(*(self._treat(node, now_s) for node in silent), return_exceptions=True)
         for node, result in zip(silent, results, strict=True):
-            if isinstance(result, (StatusError, OSError)):
-                self._failed(f"node/{node['metadata']['name']}", result)
-            elif isinstance(result, BaseException):
+            name = node["metadata"]["name"]
+            if isinstance(result, dict):
+                nodes[name] = result
+            elif isinstance(result, (StatusError, OSError)):
+                self._failed(f"node/{name}", result)
+            else:
                 raise result
         self._follow_disruption(nodes)
+        if is_everything_down(self._zone_states):
+            self._untaint_all(nodes)
+        else:
+            for node in nodes.values():
+                self._plan_eviction(node)
 
     def _note_come_and_gone(self, nodes: dict[str, Json]) -> None:
         for name in [name for name in self._known if name not in nodes]:
@@ -123,22 +134,18 @@ class NodeLifecycleController(Controller):
         if health is None:
             health = self._health[name] = first_health(node, lease, now_s)
         health.observe(node, lease, now_s)
-        if ready_status(node) != "True" or is_stale(node, health, now_s):
-            return False
-        self._plan_eviction(node, "True")
-        return True
+        return ready_status(node) == "True" and not is_stale(node, health, now_s)
 
-    async def _treat(self, node: Json, now_s: float) -> None:
-        """What follows from a node that is silent or says it is not ready."""
+    async def _treat(self, node: Json, now_s: float) -> Json:
+        """Do what follows from a node that is silent or says it is not ready; returns it as it is now."""
         name, observed = node["metadata"]["name"], ready_status(node)
         if is_stale(node, self._health[name], now_s):
             node = await self._declare_unknown(node, now_s)
-        current = ready_status(node)
-        self._plan_eviction(node, current)
-        if current != "True" and observed == "True":
+        if ready_status(node) != "True" and observed == "True":
             message = f"Node {name} status is now: NodeNotReady"
             self._recorder.event(_reference(node), "Normal", "NodeNotReady", message)
             await self._mark_pods_not_ready(name)
+        return node
 
     async def _declare_unknown(self, node: Json, now_s: float) -> Json:
         conditions = conditions_when_stale(node, now_s)
@@ -171,8 +178,8 @@ class NodeLifecycleController(Controller):
 
     # -- NoExecute taints --------------------------------------------------------------------------------------
 
-    def _plan_eviction(self, node: Json, status: str) -> None:
-        name, zone = node["metadata"]["name"], zone_of(node)
+    def _plan_eviction(self, node: Json) -> None:
+        name, zone, status = node["metadata"]["name"], zone_of(node), ready_status(node)
         if status == "True":
             self._to_taint[zone].pop(name, None)
             if has_taint(node, NOT_READY, NO_EXECUTE) or has_taint(node, UNREACHABLE, NO_EXECUTE):
@@ -191,8 +198,11 @@ class NodeLifecycleController(Controller):
                 marked.pop(name, None)
                 continue
             key = TAINT_OF_STATUS.get(ready_status(node), "")
-            is_swap = has_taint(node, NOT_READY, NO_EXECUTE) or has_taint(node, UNREACHABLE, NO_EXECUTE)
-            if key and not is_swap:
+            is_tainted = has_taint(node, NOT_READY, NO_EXECUTE) or has_taint(node, UNREACHABLE, NO_EXECUTE)
+            if not key and not is_tainted:
+                # The cache does not show yet why it was marked; the event that does brings us here again.
+                continue
+            if key and not is_tainted:
                 wait_s = self._wait_s(zone, now_s)
                 if wait_s is None:
                     continue
@@ -223,18 +233,15 @@ class NodeLifecycleController(Controller):
     # -- disruption --------------------------------------------------------------------------------------------
 
     def _follow_disruption(self, nodes: dict[str, Json]) -> None:
-        """Set each zone's rate by how it is; with everything down, take all taints back and wait."""
+        """Set each zone's rate by how it is; with everything down, nobody is tainted."""
         zones: dict[str, list[str]] = defaultdict(list)
-        for name in nodes:
-            node = self._nodes.cache.get(name) or nodes[name]
+        for node in nodes.values():
             zones[zone_of(node)].append(ready_status(node))
         states: dict[str, ZoneState] = {zone: zone_state(statuses) for zone, statuses in zones.items()}
         was_down, is_down = is_everything_down(self._zone_states), is_everything_down(states)
         self._zone_states = states
         if is_down:
             self._zone_qps = dict.fromkeys(states, 0.0)
-            if not was_down:
-                self._untaint_all(nodes)
             return
         if was_down:
             # We were cut off, not they: everybody's time starts anew.
