@@ -52,7 +52,7 @@ def test_a_taken_address_is_refused_in_kubernetes_words() -> None:
 
 
 def test_an_address_outside_the_range_is_refused() -> None:
-    with pytest.raises(StatusError, match=r"The range of valid IPs is 10\.96\.0\.0/12"):
+    with pytest.raises(StatusError, match=r"The range of valid IPs is 10\.96\.0\.0/16"):
         lifecycle().allocate(context(), service(clusterIP="1.2.3.4", clusterIPs=["1.2.3.4"]), None)
 
 

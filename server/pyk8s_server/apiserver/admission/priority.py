@@ -15,6 +15,7 @@ Json = dict[str, Any]
 SCHEDULING = "scheduling.k8s.io"
 DEFAULT_PRIORITY = 0
 PREEMPT_LOWER = "PreemptLowerPriority"
+SYSTEM_CLASSES = frozenset({"system-node-critical", "system-cluster-critical"})
 COMPUTED = "must not be provided in pod spec; priority admission controller computed"
 
 
@@ -38,6 +39,10 @@ class Priority(Plugin):
         spec["priority"], spec["preemptionPolicy"] = priority, policy
 
     async def validate(self, attributes: Attributes) -> None:
+        if attributes.operation == "DELETE" and attributes.resource is self._classes:
+            if attributes.name in SYSTEM_CLASSES:
+                raise refused(attributes, "this is a system priority class and cannot be deleted")
+            return
         if not is_write_of(attributes, "priorityclasses", SCHEDULING) or attributes.obj is None:
             return
         if not attributes.obj.get("globalDefault"):

@@ -24,6 +24,7 @@ Json = dict[str, Any]
 PROTECTION = {
     "persistentvolumeclaims": "kubernetes.io/pvc-protection",
     "persistentvolumes": "kubernetes.io/pv-protection",
+    "volumeattributesclasses.storage.k8s.io": "kubernetes.io/vac-protection",
 }
 IS_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
@@ -36,9 +37,11 @@ class StorageObjectInUseProtection(Plugin):
     name = "StorageObjectInUseProtection"
 
     async def admit(self, attributes: Attributes) -> None:
-        finalizer = PROTECTION.get(attributes.resource.plural)
-        if finalizer is None or not is_create_of(attributes, attributes.resource.plural) or attributes.obj is None:
+        resource = attributes.resource
+        finalizer = PROTECTION.get(resource.qualified)
+        if finalizer is None or not is_create_of(attributes, resource.plural, resource.group):
             return
+        assert attributes.obj is not None, "a create has an object"
         meta = attributes.obj["metadata"]
         present = meta.get("finalizers") or []
         if finalizer not in present:

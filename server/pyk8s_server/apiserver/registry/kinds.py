@@ -31,6 +31,8 @@ CLASSES: dict[tuple[str, str], type[GenericStrategy]] = {
     ("services", "status"): ServiceStatusStrategy,
     ("namespaces", ""): objects.NamespaceStrategy,
     ("namespaces", "finalize"): objects.NamespaceFinalizeStrategy,
+    ("nodes", ""): objects.NodeStrategy,
+    ("nodes", "status"): objects.NodeStrategy,
     ("secrets", ""): objects.SecretStrategy,
     ("events", ""): objects.EventStrategy,
     ("events.events.k8s.io", ""): objects.EventStrategy,

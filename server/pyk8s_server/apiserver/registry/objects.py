@@ -61,6 +61,28 @@ def _label_with_name(obj: Json) -> None:
             meta["labels"] = {**labels, NAME_LABEL: name}
 
 
+class NodeStrategy(GenericStrategy):
+    """nodes and nodes/status: ``podCIDR`` is the first of ``podCIDRs``."""
+
+    def prepare_for_create(self, context: Context, obj: Json) -> None:
+        super().prepare_for_create(context, obj)
+        agree_pod_cidrs(obj)
+
+    def prepare_for_update(self, context: Context, obj: Json, old: Json) -> None:
+        super().prepare_for_update(context, obj, old)
+        agree_pod_cidrs(obj)
+
+
+def agree_pod_cidrs(node: Json) -> None:
+    """Fill in whichever spelling is missing; where they differ the single one wins."""
+    spec = node.get("spec") or {}
+    single, listed = spec.get("podCIDR"), spec.get("podCIDRs") or []
+    if single and listed[:1] != [single]:
+        spec["podCIDRs"] = [single]
+    elif listed and not single:
+        spec["podCIDR"] = listed[0]
+
+
 class SecretStrategy(GenericStrategy):
     """secrets: ``stringData`` is another way to write ``data``; an update without a type keeps the stored one."""
 

@@ -77,6 +77,8 @@ class PodStatusStrategy(GenericStrategy):
         obj["spec"] = old["spec"]
         _copy(obj["metadata"], old["metadata"], "ownerReferences")
         status, before = obj.setdefault("status", {}), old.get("status") or {}
+        for name in ("podIP", "hostIP"):
+            agree_addresses(status, name)
         if not status.get("qosClass") and before.get("qosClass"):
             status["qosClass"] = before["qosClass"]
         super().prepare_for_update(context, obj, old)
@@ -127,6 +129,17 @@ class ResizeStrategy(GenericStrategy):
         if _others_changed(obj["spec"], old["spec"]):
             errors.append(forbidden("spec", "only cpu and memory resources are mutable"))
         return errors
+
+
+def agree_addresses(status: Json, name: str) -> None:
+    """``podIP`` and the first of ``podIPs`` are one address in two spellings; a changed single one wins."""
+    many = f"{name}s"
+    single, listed = status.get(name) or "", status.get(many) or []
+    first = listed[0].get("ip", "") if listed else ""
+    if single and single != first:
+        status[many] = [{"ip": single}]
+    elif listed and not single:
+        status[name] = first
 
 
 def _resized(container: Json, wish: Json | None) -> Json:

@@ -20,7 +20,7 @@ from pyk8s_server.apiserver.registry.validation.services import HEADLESS, is_hea
 
 Json = dict[str, Any]
 
-SERVICE_CIDR = "10.96.0.0/12"
+SERVICE_CIDR = "10.96.0.0/16"
 NODE_PORT_FIRST = 30000
 NODE_PORT_LAST = 32767
 RESERVED_ADDRESSES_MAX = 256
