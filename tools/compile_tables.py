@@ -16,7 +16,9 @@ from typing import Any
 from compile_defaults import compile_defaults
 
 DATA = Path(__file__).parent.parent / "python" / "pyk8s" / "api" / "data"
-COPIED = ("api-resources", "openapi-schema", "protobuf-fields", "names", "bootstrap-priorityclasses")
+COPIED = (
+    "api-resources", "openapi-schema", "protobuf-fields", "names", "bootstrap-priorityclasses", "bootstrap-rbac",
+)  # fmt: skip
 
 
 def compact(source: Path, target: Path) -> None:

@@ -1,8 +1,8 @@
-"""What a fresh cluster holds before anyone asks: namespaces, the `kubernetes` service, priority classes, the CA.
+"""What a fresh cluster holds before anyone asks: namespaces, the `kubernetes` service, priority classes, roles, the CA.
 
 Always true: everything is created through the API, as system:apiserver, and what is there already is left alone but for
 the server's own address.
-Not here: roles and flow schemas.
+Not here: flow schemas, and the rules that roles gather from others (a controller's work).
 """
 
 from __future__ import annotations
@@ -25,6 +25,20 @@ SERVICE_CIDR = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"
 SERVICE_LABELS = {"component": "apiserver", "provider": "kubernetes"}
 PRIORITY_PATH = "/apis/scheduling.k8s.io/v1/priorityclasses"
+PRIORITY_DESCRIPTIONS = {
+    "system-cluster-critical": (
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
+    ),
+    "system-node-critical": "Used for system critical pods that must not be moved from their current node.",
+}
+RBAC = "rbac.authorization.k8s.io"
+ROLE_KINDS = {
+    "clusterRoles": "clusterroles",
+    "clusterRoleBindings": "clusterrolebindings",
+    "roles": "roles",
+    "roleBindings": "rolebindings",
+}
+"""Entries of the table of roles and the resources they are of, in the order of creation."""
 
 
 async def bootstrap(api: ApiServer) -> None:
@@ -33,12 +47,29 @@ async def bootstrap(api: ApiServer) -> None:
         await _ensure(api, "/api/v1/namespaces", {"metadata": {"name": name}})
     await _ensure(api, "/apis/networking.k8s.io/v1/servicecidrs", _service_cidr())
     for entry in table("bootstrap-priorityclasses")["priorityClasses"]:
-        await _ensure(api, PRIORITY_PATH, entry)
+        description = PRIORITY_DESCRIPTIONS[entry["metadata"]["name"]]
+        await _ensure(api, PRIORITY_PATH, {**entry, "description": description})
+    await _ensure_roles(api)
     await _ensure(api, "/api/v1/namespaces/default/services", _service(api.advertise_port))
     await _ensure(api, "/api/v1/namespaces/default/endpoints", _endpoints(api), is_kept_current=True)
     slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
     await _ensure(api, slices, _endpoint_slice(api), is_kept_current=True)
     await _ensure(api, "/api/v1/namespaces/kube-system/configmaps", _authentication(api), is_kept_current=True)
+
+
+async def _ensure_roles(api: ApiServer) -> None:
+    """Roles and bindings of the cluster's own parts.
+
+    Cost: one look-up in the store for each that is there, so that a cluster forked from another starts at once.
+    """
+    for entry, plural in ROLE_KINDS.items():
+        scope = api.backend.scopes.find(RBAC, "v1", plural)
+        assert scope is not None, "roles are built-in resources"
+        for obj in table("bootstrap-rbac")[entry]:
+            namespace = obj["metadata"].get("namespace", "")
+            key = scope.key(namespace, obj["metadata"]["name"])
+            if api.backend.storage.engine.get(key) is None:
+                await _ensure(api, scope.resource.path(namespace), obj)
 
 
 def _service_cidr() -> Json:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyk8s_server.apiserver.admission.base import Plugin, is_create_of, refused, resource
 from pyk8s_server.apiserver.interfaces import Attributes
+from pyk8s_server.apiserver.registry.validation.volumes import access_projection
 
 Json = dict[str, Any]
 
@@ -17,8 +18,6 @@ DEFAULT_ACCOUNT = "default"
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX = "kube-api-access-"
-TOKEN_LIFETIME_S = 60 * 60 + 7
-"""An hour, and seven seconds by which a kubelet tells these tokens from those that users ask for."""
 DEFAULT_ACCOUNT_TRIES = 10
 DEFAULT_ACCOUNT_WAIT_S = 0.1
 """A pod may be created right after its namespace, before the controller made the default account: wait a second."""
@@ -95,8 +94,4 @@ def mount_token(spec: Json, suffix: str) -> None:
 
 def token_volume(name: str) -> Json:
     """The projected volume with token, cluster CA and namespace."""
-    token = {"serviceAccountToken": {"expirationSeconds": TOKEN_LIFETIME_S, "path": "token"}}
-    authority = {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}}
-    field = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
-    sources = [token, authority, {"downwardAPI": {"items": [field]}}]
-    return {"name": name, "projected": {"sources": sources, "defaultMode": 0o644}}
+    return {"name": name, "projected": access_projection()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyk8s.api.quantity import Quantity
+from pyk8s_server.apiserver.registry.validation.resources import nano_of
 
 Json = dict[str, Any]
 
@@ -28,9 +28,11 @@ def qos_class(spec: Json) -> str:
     return "Guaranteed" if all(_is_guaranteed(r) for r in containers) else "Burstable"
 
 
-def _amounts(resources: Json, side: str) -> dict[str, Quantity]:
-    amounts = {name: Quantity.of(v) for name, v in (resources.get(side) or {}).items() if name in COUNTED}
-    return {name: amount for name, amount in amounts.items() if not amount.is_zero()}
+def _amounts(resources: Json, side: str) -> dict[str, int]:
+    given = resources.get(side)
+    if not given:
+        return {}
+    return {name: amount for name in COUNTED if name in given and (amount := nano_of(given[name]))}
 
 
 def _is_guaranteed(resources: Json) -> bool:

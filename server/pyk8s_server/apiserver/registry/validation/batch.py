@@ -51,14 +51,15 @@ def domain_prefixed(path: str, value: str) -> list[FieldError]:
 
 def validate_job(job: Json) -> list[FieldError]:
     spec = job.get("spec") or {}
-    errors = _generated_selector(job, spec)
+    return _generated_selector(job, spec) + _selecting_spec(spec)
+
+
+def _selecting_spec(spec: Json) -> list[FieldError]:
+    errors = validate_job_spec("spec", spec)
     if spec.get("selector") is None:
-        errors += validate_job_spec("spec", spec)
         return [*errors, required("spec.selector")]
-    errors += validate_job_spec("spec", spec)
     errors += validate_label_selector("spec.selector", spec["selector"])
-    errors += labels_match("spec.template", spec["selector"], spec.get("template"))
-    return errors
+    return errors + labels_match("spec.template", spec["selector"], spec.get("template"))
 
 
 def _generated_selector(job: Json, spec: Json) -> list[FieldError]:
@@ -197,7 +198,6 @@ def _restart(path: str, spec: Json) -> list[FieldError]:
 
 FROZEN_JOB = (
     "completionMode",
-    "selector",
     "podFailurePolicy",
     "backoffLimitPerIndex",
     "managedBy",
@@ -207,11 +207,11 @@ SUSPENDED_MAY_CHANGE = ("nodeSelector", "affinity", "tolerations", "schedulingGa
 
 
 def validate_job_update(job: Json, old: Json) -> list[FieldError]:
-    errors = validate_job(job)
-    if errors:
-        return errors
     spec, before = job["spec"], old["spec"]
+    # kube-apiserver checks the spec once with the job and once more with the change, and reports both.
+    errors = validate_job(job) + _selecting_spec(spec)
     errors += _completions_update(spec, before)
+    errors += immutable("spec.selector", spec.get("selector"), before.get("selector"))
     errors += _template_update(spec, before, old.get("status") or {})
     for name in FROZEN_JOB:
         errors += immutable(f"spec.{name}", spec.get(name), before.get(name))

@@ -123,12 +123,16 @@ def _unique_name(path: str, container: Json, names: set[str]) -> list[FieldError
 
 def _common(path: str, container: Json, pod: PodFacts) -> list[FieldError]:
     """Rules of every container, in the order in which kube-apiserver reports them."""
-    errors = required_format(f"{path}.name", container.get("name"), formats.dns_label)
+    name = container.get("name")
+    errors: list[FieldError] = []
+    # Nearly every container passes: say what is wrong, and where, only once something is.
+    if not name or formats.dns_label(name):
+        errors += required_format(f"{path}.name", name, formats.dns_label)
     if not container.get("image"):
         errors.append(required(f"{path}.image"))
-    errors += required_choice(
-        f"{path}.terminationMessagePolicy", container.get("terminationMessagePolicy"), MESSAGE_POLICIES
-    )
+    policy = container.get("terminationMessagePolicy")
+    if policy not in MESSAGE_POLICIES:
+        errors += required_choice(f"{path}.terminationMessagePolicy", policy, MESSAGE_POLICIES)
     if ports := container.get("ports"):
         errors += _ports(f"{path}.ports", ports)
     if variables := container.get("env"):
@@ -139,7 +143,9 @@ def _common(path: str, container: Json, pod: PodFacts) -> list[FieldError]:
         errors += _mounts(f"{path}.volumeMounts", container, pod)
     if container.get("volumeDevices"):
         errors += _devices(f"{path}.volumeDevices", container, pod)
-    errors += required_choice(f"{path}.imagePullPolicy", container.get("imagePullPolicy"), PULL_POLICIES)
+    policy = container.get("imagePullPolicy")
+    if policy not in PULL_POLICIES:
+        errors += required_choice(f"{path}.imagePullPolicy", policy, PULL_POLICIES)
     if resources := container.get("resources"):
         errors += validate_requirements(f"{path}.resources", resources, pod.claim_names)
     if policies := container.get("resizePolicy"):
@@ -159,11 +165,13 @@ def _ports(path: str, ports: list[Json]) -> list[FieldError]:
         number = port.get("containerPort", 0)
         if number == 0:
             errors.append(required(f"{where}.containerPort"))
-        else:
-            errors += (invalid(f"{where}.containerPort", number, m) for m in formats.port_number(number))
+        elif messages := formats.port_number(number):
+            errors += (invalid(f"{where}.containerPort", number, m) for m in messages)
         if host := port.get("hostPort"):
             errors += (invalid(f"{where}.hostPort", host, m) for m in formats.port_number(host))
-        errors += required_choice(f"{where}.protocol", port.get("protocol"), PROTOCOLS)
+        protocol = port.get("protocol")
+        if protocol not in PROTOCOLS:
+            errors += required_choice(f"{where}.protocol", protocol, PROTOCOLS)
     return errors
 
 

@@ -30,7 +30,8 @@ def validate_meta(
     if prefix := meta.get("generateName"):
         errors += (invalid(f"{path}.generateName", prefix, m) for m in name_format(masked_prefix(prefix)))
     if name := meta.get("name"):
-        errors += (invalid(f"{path}.name", name, m) for m in name_format(name))
+        if messages := name_format(name):
+            errors += (invalid(f"{path}.name", name, m) for m in messages)
     else:
         errors.append(required(f"{path}.name", "name or generateName is required"))
     errors += _namespace(path, meta.get("namespace") or "", is_namespaced)
@@ -67,8 +68,10 @@ def _namespace(path: str, namespace: str, is_namespaced: bool) -> list[FieldErro
 def validate_labels(path: str, labels: dict[str, str]) -> list[FieldError]:
     errors: list[FieldError] = []
     for key, value in labels.items():
-        errors += (invalid(path, key, m) for m in formats.qualified_name(key))
-        errors += (invalid(path, value, m) for m in formats.label_value(value))
+        if messages := formats.qualified_name(key):
+            errors += (invalid(path, key, m) for m in messages)
+        if messages := formats.label_value(value):
+            errors += (invalid(path, value, m) for m in messages)
     return errors
 
 
@@ -76,7 +79,8 @@ def validate_annotations(path: str, annotations: dict[str, str]) -> list[FieldEr
     errors: list[FieldError] = []
     size = 0
     for key, value in annotations.items():
-        errors += (invalid(path, key, m) for m in formats.qualified_name(key.lower()))
+        if messages := formats.qualified_name(key.lower()):
+            errors += (invalid(path, key, m) for m in messages)
         size += formats.length_bytes(key) + formats.length_bytes(value)
     if size > ANNOTATIONS_BYTES_MAX:
         errors.append(too_long(path, ANNOTATIONS_BYTES_MAX))

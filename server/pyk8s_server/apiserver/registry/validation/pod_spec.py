@@ -99,8 +99,11 @@ def _claims(path: str, claims: list[Json]) -> list[FieldError]:
 
 
 def _policies(path: str, spec: Json) -> list[FieldError]:
-    errors = required_choice(f"{path}.restartPolicy", spec.get("restartPolicy"), RESTART_POLICIES)
-    errors += required_choice(f"{path}.dnsPolicy", spec.get("dnsPolicy"), DNS_POLICIES)
+    errors: list[FieldError] = []
+    for name, allowed in (("restartPolicy", RESTART_POLICIES), ("dnsPolicy", DNS_POLICIES)):
+        policy = spec.get(name)
+        if policy not in allowed:
+            errors += required_choice(f"{path}.{name}", policy, allowed)
     if selector := spec.get("nodeSelector"):
         errors += validate_labels(f"{path}.nodeSelector", selector)
     errors += validate_pod_security(f"{path}.securityContext", path, spec)

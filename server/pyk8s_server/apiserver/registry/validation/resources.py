@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pyk8s.api.field import FieldError, duplicate, forbidden, invalid, required
@@ -42,10 +43,17 @@ INTEGER_NAMED = frozenset(
 )
 HUGE_PAGES = "hugepages-"
 NATIVE_DOMAIN = "kubernetes.io/"
+CACHED_AMOUNTS_MAX = 4096
 NOT_STANDARD = "must be a standard resource type or fully qualified"
 NOT_FOR_CONTAINERS = "must be a standard resource for containers"
 NOT_INTEGER = "must be an integer"
 HUGE_ALONE = "HugePages require cpu or memory"
+
+
+@lru_cache(CACHED_AMOUNTS_MAX)
+def nano_of(value: str | int | float) -> int:
+    """A quantity in billionths; remembered, since the same few amounts are in every pod."""
+    return Quantity.of(value).nano
 
 
 def is_native(name: str) -> bool:
@@ -104,19 +112,21 @@ def validate_requirements(path: str, resources: Json, claim_names: frozenset[str
     errors: list[FieldError] = []
     limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
     for name, value in limits.items():
-        if name in CONTAINER_STANDARD and Quantity.of(value).nano >= 0:
+        if name in CONTAINER_STANDARD and nano_of(value) >= 0:
             continue
         errors += validate_container_resource_name(f"{path}.limits[{name}]", name)
         errors += validate_amount(f"{path}.limits[{name}]", name, value)
     for name, value in requests.items():
-        key_path = f"{path}.requests[{name}]"
-        if name not in CONTAINER_STANDARD or Quantity.of(value).nano < 0:
+        if name not in CONTAINER_STANDARD or nano_of(value) < 0:
+            key_path = f"{path}.requests[{name}]"
             errors += validate_container_resource_name(key_path, name)
             errors += validate_amount(key_path, name, value)
-        errors += _against_limit(path, name, value, limits)
-    names = {*limits, *requests}
-    if any(n.startswith(HUGE_PAGES) for n in names) and not names & {"cpu", "memory"}:
-        errors.append(forbidden(path, HUGE_ALONE))
+        if value != limits.get(name, value if name in CONTAINER_STANDARD else None):
+            errors += _against_limit(path, name, value, limits)
+    if not (limits.keys() | requests.keys()) <= CONTAINER_STANDARD:
+        names = {*limits, *requests}
+        if any(n.startswith(HUGE_PAGES) for n in names) and not names & {"cpu", "memory"}:
+            errors.append(forbidden(path, HUGE_ALONE))
     if claims := resources.get("claims"):
         errors += _claims(f"{path}.claims", claims, claim_names or frozenset())
     return errors
@@ -128,7 +138,7 @@ def _against_limit(path: str, name: str, value: Any, limits: Json) -> list[Field
         if not is_overcommit_allowed(name):
             return [required(f"{path}.limits", "Limit must be set for non overcommitable resources")]
         return []
-    requested, allowed = Quantity.of(value), Quantity.of(limit)
+    requested, allowed = nano_of(value), nano_of(limit)
     if requested != allowed and not is_overcommit_allowed(name):
         return [invalid(f"{path}.requests", str(value), f"must be equal to {name} limit of {limit}")]
     if requested > allowed:

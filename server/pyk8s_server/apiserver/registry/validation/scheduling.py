@@ -103,7 +103,8 @@ def _toleration(path: str, toleration: Json) -> list[FieldError]:
     key, operator = toleration.get("key", ""), toleration.get("operator", "")
     value, effect = toleration.get("value", ""), toleration.get("effect", "")
     if key:
-        errors += formatted(f"{path}.key", key, formats.qualified_name)
+        if formats.qualified_name(key):
+            errors += formatted(f"{path}.key", key, formats.qualified_name)
     elif operator != "Exists":
         errors.append(invalid(f"{path}.operator", operator, MATCH_ALL))
     if toleration.get("tolerationSeconds") is not None and effect != "NoExecute":
@@ -117,7 +118,7 @@ def _toleration(path: str, toleration: Json) -> list[FieldError]:
             errors.append(invalid(f"{path}.operator", value, "value must be empty when `operator` is 'Exists'"))
     else:
         errors += choice(f"{path}.operator", operator, ("Equal", "Exists"))
-    if effect:
+    if effect and effect not in EFFECTS:
         errors += choice(f"{path}.effect", effect, EFFECTS)
     return errors
 

@@ -299,14 +299,8 @@ def _parameters(path: str, parameters: Json | None) -> list[FieldError]:
 
 
 def validate_storage_class_update(obj: Json, old: Json) -> list[FieldError]:
-    errors: list[FieldError] = []
-    if (obj.get("parameters") or {}) != (old.get("parameters") or {}):
-        errors.append(forbidden("parameters", "updates to parameters are forbidden."))
-    if obj.get("provisioner") != old.get("provisioner"):
-        errors.append(forbidden("provisioner", "updates to provisioner are forbidden."))
-    if obj.get("reclaimPolicy") != old.get("reclaimPolicy"):
-        errors.append(forbidden("reclaimPolicy", "updates to reclaimPolicy are forbidden."))
-    return errors + immutable("volumeBindingMode", obj.get("volumeBindingMode"), old.get("volumeBindingMode"))
+    names = ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode")
+    return [error for name in names for error in immutable(name, obj.get(name), old.get(name))]
 
 
 def validate_attributes_class(obj: Json) -> list[FieldError]:
