@@ -50,18 +50,27 @@ def parse(body: bytes) -> Any:
     Raises:
         DecodeError: in the words of Go's scanner.
     """
-    return _plain(parse_pairs(body))
+    return plain(parse_pairs(body))
 
 
 def parse_strict(body: bytes) -> tuple[Any, list[str]]:
     """As `parse`, and the paths of keys that came twice, in order of appearance: ``spec.replicas``, ``[0].value``."""
     value = parse_pairs(body)
-    return _plain(value), list(_duplicates(value, ""))
+    return plain(value), list(_duplicates(value, ""))
 
 
 def parse_pairs(body: bytes) -> Any:
     """As `parse`, with objects as `Pairs`."""
     check(body)
+    return _load(body)
+
+
+def parse_checked(body: bytes) -> Any:
+    """As `parse`, of text that passed `check`."""
+    return plain(_load(body))
+
+
+def _load(body: bytes) -> Any:
     value = json.loads(text_of(body), object_pairs_hook=Pairs, parse_int=_number, parse_float=_number)
     return _without_surrogates(value) if b"\\u" in body else value
 
@@ -90,11 +99,12 @@ def _number(text: str) -> int | Number:
     return int(text) if is_integer and -(2**63) <= int(text) < 2**63 else Number(text)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value with its `Pairs` as dicts."""
     if isinstance(value, Pairs):
-        return {key: _plain(member) for key, member in value}
+        return {key: plain(member) for key, member in value}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

@@ -22,13 +22,13 @@ LITERALS = {ord("t"): b"true", ord("f"): b"false", ord("n"): b"null"}
 NAMED_ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 39: "\\'", 92: "\\\\"}
 
 
-def check(body: bytes) -> None:
-    """Refuse bytes that are not exactly one JSON value.
+def check(body: bytes, depth_max: int = DEPTH_MAX) -> None:
+    """Refuse bytes that are not exactly one JSON value, nested at most ``depth_max`` deep.
 
     Raises:
         DecodeError: with the message Go gives.
     """
-    _Checker(body).check()
+    _Checker(body, depth_max).check()
 
 
 def text_of(body: bytes) -> str:
@@ -48,8 +48,9 @@ codecs.register_error("pyk8s-replace-each", _replace_one)
 class _Checker:
     """Walks the bytes once; ``open`` holds the brackets that are open."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, depth_max: int) -> None:
         self.body, self.at = body, 0
+        self.depth_max = depth_max
         self.open = bytearray()
 
     def check(self) -> None:
@@ -75,7 +76,7 @@ class _Checker:
         if byte not in b"{[":
             self._scalar(byte)
             return "separator"
-        if len(self.open) == DEPTH_MAX:
+        if len(self.open) >= self.depth_max:
             raise _invalid(byte, "exceeded max depth")
         self.open.append(byte)
         self.at += 1

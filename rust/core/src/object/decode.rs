@@ -178,7 +178,7 @@ impl<'d> Decoder<'d> {
             Kind::Message(id) if first == b'{' => {
                 Ok(Some(Value::Object(self.message(self.messages.message(id), reader)?)))
             }
-            Kind::Quantity => quantity_of(reader.skip()).map(Some),
+            Kind::Quantity => quantity_of(reader).map(Some),
             Kind::Time => self.time(Precision::Seconds, reader),
             Kind::MicroTime => self.time(Precision::Micros, reader),
             Kind::IntOrString => self.int_or_string(reader).map(Some),
@@ -411,11 +411,11 @@ fn found(reader: &mut Reader<'_>) -> String {
     name.into()
 }
 
-/// Go looks at the raw text of the value, without quotes but with its escapes.
-fn quantity_of(raw: &str) -> Result<Value, String> {
-    if raw == "null" {
-        return Ok("0".into());
-    }
-    let text = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(raw);
-    Ok(quantity::canonical(text.trim())?.into())
+/// A number is read by its text; what is neither number nor string is no quantity.
+fn quantity_of(reader: &mut Reader<'_>) -> Result<Value, String> {
+    let canonical = match reader.peek() {
+        b'"' => quantity::canonical(reader.string().trim()),
+        _ => quantity::canonical(reader.skip()),
+    };
+    Ok(canonical?.into())
 }

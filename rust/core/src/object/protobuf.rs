@@ -33,10 +33,12 @@ impl<'a> Envelope<'a> {
         if body.is_empty() {
             return Err("empty data".into());
         }
-        let data = body.strip_prefix(MAGIC).ok_or_else(|| {
-            format!("provided data does not appear to be a protobuf message, expected prefix {:?}", MAGIC)
-                .replace(',', "")
-        })?;
+        let Some(data) = body.strip_prefix(MAGIC) else {
+            let prefix = MAGIC.iter().map(u8::to_string).collect::<Vec<_>>().join(" ");
+            return Err(format!(
+                "provided data does not appear to be a protobuf message, expected prefix [{prefix}]"
+            ));
+        };
         if data.is_empty() {
             return Err("empty body".into());
         }
@@ -337,7 +339,7 @@ fn finite(value: f64) -> Result<Value, String> {
     if value.is_finite() {
         return Ok(double(value));
     }
-    Err(format!("json: unsupported value: {value}"))
+    Err("json: unsupported value".into())
 }
 
 /// The last occurrence of a bytes field.
