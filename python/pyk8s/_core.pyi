@@ -1,7 +1,7 @@
 """The Rust engine behind `pyk8s.core`; what each call means is told in `pyk8s.core.interfaces`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import final
+from typing import Literal, final
 
 from pyk8s.core.interfaces import Compare, EventType, Operation
 
@@ -202,7 +202,7 @@ class Decision:
     @property
     def name(self) -> str: ...
     @property
-    def outcome(self) -> str: ...
+    def outcome(self) -> Literal["scheduled", "unschedulable", "skipped"]: ...
     @property
     def node_name(self) -> str: ...
     @property

@@ -46,41 +46,48 @@ class VirtualClock:
     """Loop turns given to what a timer woke before time moves on: enough for a chain of a few awaits."""
 
     def __init__(self, start_s: float = 1_767_225_600.0) -> None:
-        self._now_s = self._start_s = start_s
+        self._start_s = start_s
+        # Counted from the start, not from the epoch: seconds since 1970 as a float leave steps of 0.2 µs, and a sleeper
+        # that wakes so much too early would sleep again for less than one step, for ever.
+        self._elapsed_s = 0.0
         self._order = itertools.count()
         self._timers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def now_s(self) -> float:
-        return self._now_s
+        return self._start_s + self._elapsed_s
 
     def monotonic_s(self) -> float:
-        return self._now_s - self._start_s
+        return self._elapsed_s
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
             await asyncio.sleep(0)
             return
         timer = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._timers, (self._now_s + seconds, next(self._order), timer))
+        heapq.heappush(self._timers, (self._elapsed_s + seconds, next(self._order), timer))
         await timer
 
     @property
     def next_timer_s(self) -> float | None:
         """When the earliest sleeper is due, None without one."""
-        while self._timers and self._timers[0][2].done():
-            heapq.heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
+        due_s = self._next_due_s()
+        return None if due_s is None else self._start_s + due_s
 
     async def advance(self, seconds: float = 0.0, *, minutes: float = 0.0, hours: float = 0.0) -> None:
         """Move time forward, letting everything that falls due run before time moves on."""
-        end_s = self._now_s + seconds + 60 * minutes + 3600 * hours
+        end_s = self._elapsed_s + seconds + 60 * minutes + 3600 * hours
         await self._settle()
-        while (due_s := self.next_timer_s) is not None and due_s <= end_s:
-            self._now_s = max(self._now_s, due_s)
+        while (due_s := self._next_due_s()) is not None and due_s <= end_s:
+            self._elapsed_s = max(self._elapsed_s, due_s)
             heapq.heappop(self._timers)[2].set_result(None)
             await self._settle()
-        self._now_s = end_s
+        self._elapsed_s = end_s
         await self._settle()
+
+    def _next_due_s(self) -> float | None:
+        while self._timers and self._timers[0][2].done():
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
 
     async def _settle(self) -> None:
         for _ in range(self.SETTLE_ROUNDS):

@@ -516,7 +516,7 @@ class SchedulerEngine(Protocol):
     def schedule_one(self, now_s: float) -> Decision | None:
         """Take the next pod and decide; None when none is ready."""
 
-    def schedule(self, now_s: float, max_count: int = 100) -> list[Decision]:
+    def schedule(self, now_s: float, max_count: int = 100) -> Sequence[Decision]:
         """Up to ``max_count`` attempts, in the queue's order."""
 
     def forget(self, uid: str) -> bool:
