@@ -6,6 +6,7 @@
 //! Not here: revisions and their checks (see `read`), events (see `event_log`), selectors (see `select_index`).
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -13,21 +14,23 @@ use super::tree::Tree;
 use super::version::{Change, Version};
 
 #[derive(Clone)]
-pub struct Superseded {
-    pub version: Arc<Version>,
-    pub until: i64,
+struct Superseded {
+    version: Arc<Version>,
+    until: i64,
 }
 
-impl Superseded {
-    fn is_alive_at(&self, revision: i64) -> bool {
-        self.version.mod_revision <= revision && revision < self.until
-    }
+/// The one of a key's superseded versions that was alive at `revision`.
+fn alive_at(versions: &VecDeque<Superseded>, revision: i64) -> Option<&Arc<Version>> {
+    let old = versions.get(versions.partition_point(|old| old.until <= revision))?;
+    (old.version.mod_revision <= revision).then_some(&old.version)
 }
 
 #[derive(Clone, Default)]
 pub struct KeyIndex {
     pub living: Tree<Arc<str>, Arc<Version>>,
-    pub superseded: Tree<(Arc<str>, i64), Superseded>,
+    /// By key, oldest first; no list is empty.
+    superseded: Tree<Arc<str>, Arc<VecDeque<Superseded>>>,
+    superseded_count: usize,
     /// Bytes of the living values.
     pub value_bytes: u64,
 }
@@ -70,12 +73,12 @@ impl KeyIndex {
         if let Some(version) = self.get(key).filter(|version| version.mod_revision <= revision) {
             return Some(version);
         }
-        self.superseded
-            .iter_from(|(stored, _)| (**stored).cmp(key))
-            .take_while(|((stored, _), _)| **stored == *key)
-            .map(|(_, old)| old)
-            .find(|old| old.is_alive_at(revision))
-            .map(|old| &old.version)
+        alive_at(self.superseded.get_by(|stored| (**stored).cmp(key))?, revision)
+    }
+
+    /// Versions that are kept for reads of the past.
+    pub fn superseded_count(&self) -> usize {
+        self.superseded_count
     }
 
     /// Number of living keys in the range. Cost: O(log n).
@@ -109,11 +112,9 @@ impl KeyIndex {
             .peekable();
         let mut old = self
             .superseded
-            .iter_from(|(key, _)| range.order_to_start(key))
-            .take_while(|((key, _), _)| key.starts_with(range.prefix))
-            .map(|(_, old)| old)
-            .filter(|old| old.is_alive_at(revision))
-            .map(|old| &old.version)
+            .iter_from(|key| range.order_to_start(key))
+            .take_while(|(key, _)| key.starts_with(range.prefix))
+            .filter_map(|(_, versions)| alive_at(versions, revision))
             .peekable();
         loop {
             let next = match (living.peek(), old.peek()) {
@@ -128,31 +129,62 @@ impl KeyIndex {
         }
     }
 
-    /// Makes a change the newest state of its key.
-    pub fn apply(&mut self, change: &Change) {
-        if let Some(previous) = &change.previous {
-            let old = Superseded { version: previous.clone(), until: change.revision };
-            self.superseded.insert((previous.key.clone(), previous.mod_revision), old);
+    /// Makes a version, or none, the newest state of its key at `revision`; returns the state before.
+    pub fn apply(
+        &mut self,
+        key: &Arc<str>,
+        revision: i64,
+        current: Option<&Arc<Version>>,
+    ) -> Option<Arc<Version>> {
+        let previous = self.set_living(key, current)?;
+        let old = Superseded { version: previous.clone(), until: revision };
+        self.superseded_count += 1;
+        match self.superseded.get_mut(key) {
+            Some(versions) => Arc::make_mut(versions).push_back(old),
+            None => {
+                self.superseded.insert(previous.key.clone(), Arc::new(VecDeque::from([old])));
+            }
         }
-        self.set_living(change.key(), change.current.as_ref());
+        Some(previous)
     }
 
     /// Takes back the newest change of a key.
     pub fn undo(&mut self, change: &Change) {
-        if let Some(previous) = &change.previous {
-            self.superseded.remove(&(previous.key.clone(), previous.mod_revision));
+        if change.previous.is_some() {
+            self.drop_superseded(change.key(), VecDeque::pop_back);
         }
         self.set_living(change.key(), change.previous.as_ref());
     }
 
-    /// Drops the version that a compacted change superseded.
+    /// Drops the version that a compacted change superseded; changes are compacted in order.
     pub fn forget(&mut self, change: &Change) {
-        if let Some(previous) = &change.previous {
-            self.superseded.remove(&(previous.key.clone(), previous.mod_revision));
+        if change.previous.is_some() {
+            self.drop_superseded(change.key(), |versions| {
+                let is_old = versions.front().is_some_and(|oldest| oldest.until <= change.revision);
+                if is_old {
+                    versions.pop_front()
+                } else {
+                    None
+                }
+            });
         }
     }
 
-    pub fn set_living(&mut self, key: &Arc<str>, version: Option<&Arc<Version>>) {
+    fn drop_superseded(
+        &mut self,
+        key: &Arc<str>,
+        pop: impl FnOnce(&mut VecDeque<Superseded>) -> Option<Superseded>,
+    ) {
+        let Some(versions) = self.superseded.get_mut(key) else { return };
+        let versions = Arc::make_mut(versions);
+        self.superseded_count -= usize::from(pop(versions).is_some());
+        if versions.is_empty() {
+            self.superseded.remove(key);
+        }
+    }
+
+    /// Changes what is alive without keeping the past; returns the version that is no longer.
+    pub fn set_living(&mut self, key: &Arc<str>, version: Option<&Arc<Version>>) -> Option<Arc<Version>> {
         let replaced = match version {
             Some(version) => {
                 self.value_bytes += version.value.len() as u64;
@@ -163,15 +195,18 @@ impl KeyIndex {
             }
             None => self.living.remove(key),
         };
-        self.value_bytes -= replaced.map_or(0, |version| version.value.len() as u64);
+        self.value_bytes -= replaced.as_ref().map_or(0, |version| version.value.len() as u64);
+        replaced
     }
 
     /// Puts other versions in the place of all, under the same keys and revisions.
     pub fn replace_versions(&mut self, anew: &mut impl FnMut(&Arc<Version>) -> Arc<Version>) {
         self.living = self.living.iter().map(|(key, version)| (key.clone(), anew(version))).collect();
-        let superseded = self.superseded.iter();
-        self.superseded = superseded
-            .map(|(key, old)| (key.clone(), Superseded { version: anew(&old.version), until: old.until }))
-            .collect();
+        let superseded = self.superseded.iter().map(|(key, versions)| {
+            let old = versions.iter();
+            let old = old.map(|old| Superseded { version: anew(&old.version), until: old.until });
+            (key.clone(), Arc::new(old.collect()))
+        });
+        self.superseded = superseded.collect();
     }
 }

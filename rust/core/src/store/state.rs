@@ -76,9 +76,8 @@ impl State {
         }
     }
 
-    /// The version that a put makes of its key at the next revision.
-    pub fn next_version(&self, key: &str, draft: Draft) -> Version {
-        let living = self.index.get(key);
+    /// The version that a put makes of its key, whose living version is given, at the next revision.
+    pub fn next_version(&self, key: &str, living: Option<&Version>, draft: Draft) -> Version {
         let revision = self.revision + 1;
         Version {
             key: living.map_or_else(|| Arc::from(key), |living| living.key.clone()),
@@ -122,9 +121,8 @@ impl State {
         let mut deleted_count = 0;
         for write in writes {
             deleted_count += usize::from(write.version.is_none());
-            let previous = self.index.get(&write.key).cloned();
+            let previous = self.index.apply(&write.key, revision, write.version.as_ref());
             let change = Arc::new(Change::new(revision, previous, write.version));
-            self.index.apply(&change);
             self.select.apply(&change);
             self.leases.follow(change.previous.as_deref(), change.current.as_deref());
             self.log.push(change.clone());

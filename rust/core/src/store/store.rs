@@ -237,7 +237,7 @@ impl Store {
         let keys = state.index.living.len() as u64;
         Stats {
             keys,
-            revisions: keys + state.index.superseded.len() as u64,
+            revisions: keys + state.index.superseded_count() as u64,
             events: state.log.len() as u64,
             leases: state.leases.len() as u64,
             watchers: state.hub.watcher_count() as u64,

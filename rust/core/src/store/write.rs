@@ -68,10 +68,12 @@ impl Store {
         let parsed = self.read_value(key, value)?;
         let mut state = self.state.write();
         state.check_open()?;
-        precondition.check(key, state.index.get(key))?;
+        let living = state.index.get(key);
+        precondition.check(key, living)?;
         check_lease(&state, lease)?;
         let revision = state.revision + 1;
-        let version = Arc::new(state.next_version(key, parsed.commit(revision, lease)));
+        let draft = parsed.commit(revision, lease);
+        let version = Arc::new(state.next_version(key, living.map(|living| &**living), draft));
         let write = Write { key: version.key.clone(), version: Some(version.clone()) };
         self.commit(&mut state, Mutation::Commit { revision, writes: vec![write] })?;
         self.settle(state)?;
@@ -216,8 +218,9 @@ impl Store {
                             return Ok(Write { key: write.key, version: None });
                         };
                         let object = self.parse(&write.key, &value)?;
-                        let version =
-                            state.next_version(&write.key, Draft { value, lease: write.lease, object });
+                        let living = state.index.get(&write.key).map(|living| &**living);
+                        let draft = Draft { value, lease: write.lease, object };
+                        let version = state.next_version(&write.key, living, draft);
                         Ok(Write { key: version.key.clone(), version: Some(Arc::new(version)) })
                     })
                     .collect();
@@ -271,7 +274,8 @@ fn plan(
         match (operation, parsed) {
             (Operation::Put { lease, .. }, Some(parsed)) => {
                 check_lease(state, *lease)?;
-                let version = Arc::new(state.next_version(key, parsed.commit(revision, *lease)));
+                let draft = parsed.commit(revision, *lease);
+                let version = Arc::new(state.next_version(key, living.as_deref(), draft));
                 writes.push(Write { key: version.key.clone(), version: Some(version.clone()) });
                 seen.insert(key, Some(version.clone()));
                 results.push(Some(version));
