@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from fastapi import FastAPI
 from pyk8s import core
@@ -27,7 +27,7 @@ from pyk8s_server.apiserver.admission.chain import Chain
 from pyk8s_server.apiserver.endpoints import discovery, openapi, router, status, version
 from pyk8s_server.apiserver.endpoints.call import Backend
 from pyk8s_server.apiserver.endpoints.health import Health
-from pyk8s_server.apiserver.endpoints.metrics import CONTENT_TYPE, Metrics
+from pyk8s_server.apiserver.endpoints.metrics import CONTENT_TYPE, Metrics, head, sample
 from pyk8s_server.apiserver.endpoints.scope import Scopes
 from pyk8s_server.apiserver.filters import limits
 from pyk8s_server.apiserver.filters.audit import audit_id
@@ -36,8 +36,10 @@ from pyk8s_server.apiserver.filters.authorization import AlwaysAllow, Authorizer
 from pyk8s_server.apiserver.filters.impersonation import impersonate
 from pyk8s_server.apiserver.filters.request_info import parse
 from pyk8s_server.apiserver.interfaces import RequestInfo
+from pyk8s_server.apiserver.registry.conversion import conversion_of
 from pyk8s_server.apiserver.storage import fields
 from pyk8s_server.apiserver.storage.embedded import EmbeddedStorage
+from pyk8s_server.apiserver.storage.keys import prefix_of
 from pyk8s_server.apiserver.storage.reader import StoreReader
 from pyk8s_server.apiserver.storage.wakeups import Wakeups
 
@@ -90,6 +92,7 @@ class ApiServer(FastAPI):
             authorizer=self._authorizer,
             authenticate_token=self._authenticator.token_user,
         )
+        self.backend.metrics.sources.append(self._storage_lines)
         self.health = Health()
         self.is_ready = False
         self.human_prefixes: tuple[str, ...] = ()
@@ -114,6 +117,7 @@ class ApiServer(FastAPI):
             await asyncio.gather(self._maintenance, return_exceptions=True)
             self._maintenance = None
         self.backend.wakeups.close()
+        self.backend.storage.close()
 
     async def _maintain(self) -> None:
         while True:
@@ -122,6 +126,17 @@ class ApiServer(FastAPI):
                 await self.backend.storage.maintain()
             except OSError as error:
                 log.error("the store's upkeep failed: %s", error)
+
+    def _storage_lines(self) -> Iterator[str]:
+        """What the store holds, for the metrics page."""
+        yield from head("apiserver_resource_objects", "gauge", "Number of stored objects, by resource.")
+        for resource in resources():
+            if conversion_of(resource) is None and "get" in resource.verbs:
+                labels = [("group", resource.group), ("resource", resource.plural)]
+                yield sample("apiserver_resource_objects", labels, self.store.count(prefix_of(resource)))
+        for name, value in sorted(self.store.stats().items()):
+            yield from head(f"pyk8s_store_{name}", "gauge", f"The engine's {name.replace('_', ' ')}.")
+            yield sample(f"pyk8s_store_{name}", [], value)
 
     def _check_store(self) -> None:
         self.store.get("/registry/health")

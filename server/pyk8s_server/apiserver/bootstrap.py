@@ -104,11 +104,13 @@ def _authentication(api: ApiServer) -> Json:
 
 
 async def _ensure(api: ApiServer, path: str, obj: Json, *, is_kept_current: bool = False) -> None:
-    status, body = await _send(api, "POST", path, obj)
     name = obj["metadata"]["name"]
-    if status == 409 and is_kept_current:
+    status, body = await _send(api, "GET", f"{path}/{name}", {})
+    if status == 404:
+        status, body = await _send(api, "POST", path, obj)
+    elif is_kept_current:
         status, body = await _send(api, "PATCH", f"{path}/{name}", obj)
-    if status >= 400 and status != 409:
+    if status >= 400:
         raise StatusError.from_dict(orjson.loads(body))
 
 

@@ -59,6 +59,8 @@ class Change:
     is_patch: bool = False
     is_pinned: bool = False
     """The client named the version it changes, so a lost race is its conflict, not ours to retry."""
+    owns_nothing: bool = False
+    """The writer takes fields from their owners and does not come to own them, as a scale does."""
 
     async def run(self) -> bytes | None:
         """The object after the change, encoded in the served version; None when there is none to change.
@@ -118,6 +120,9 @@ class Change:
         )
         new: Json = orjson.loads(new_value)
         meta = meta_of(new)
+        if self.owns_nothing:
+            entries = meta.get("managedFields") or ()
+            meta["managedFields"] = [e for e in entries if e.get("subresource") != self.call.info.subresource]
         match_name(self.call, meta)
         match_namespace(self.call, meta)
         drop_duplicate_owners(self.call, meta)

@@ -114,12 +114,14 @@ async def _store(backend: Backend, call: Call, context: Context, obj: Json) -> b
     release = scope.lifecycle.allocate(context, obj, None) if scope.lifecycle is not None else None
     is_committed = False
     try:
-        obj["metadata"] = ordered(obj["metadata"])
-        value = orjson.dumps(obj)
         if context.dry_run:
             if backend.storage.engine.get(key) is not None:
                 raise KeyExists(key)
-            return value
+            obj["metadata"] = ordered(meta)
+            return orjson.dumps(obj)
+        # The engine writes the version where it finds one, so this keeps it in Go's place.
+        obj["metadata"] = ordered({**meta, "resourceVersion": ""})
+        value = orjson.dumps(obj)
         kv = await backend.storage.create(key, value, ttl_s=scope.ttl_s)
         is_committed = True
         return kv.value

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from pyk8s.api.http import Response
 from pyk8s.api.status import StatusError, bad_request
-from pyk8s.core.interfaces import Selection
+from pyk8s.core.interfaces import EncodedList, Selection
 from pyk8s.errors import Compacted
 
 from pyk8s_server.apiserver.endpoints.call import Backend, Call
@@ -87,11 +87,19 @@ def _joined(backend: Backend, call: Call, page: Page) -> bytes:
         selection=page.selection,
     )
     head = f'{call.scope.list_head}{found.revision}"'
-    if found.more:
+    if found.more or (0 < page.limit <= found.item_count and _has_more_keys(backend, page, found)):
         head += f',"continue":"{continue_token.encode(found.last_key, page.prefix, found.revision)}"'
         if page.selection is None:
             head += f',"remainingItemCount":{found.remaining_count}'
     return b"".join((head.encode(), b'},"items":[', found.body, b"]}"))
+
+
+def _has_more_keys(backend: Backend, page: Page, found: EncodedList) -> bool:
+    """Whether keys come after a full page, selected or not: as in kube-apiserver, they make a next page."""
+    if page.selection is None:
+        return False
+    rest = backend.storage.engine.range(page.prefix, start_after=found.last_key, limit=1, revision=found.revision)
+    return bool(rest.items)
 
 
 def _transformed(backend: Backend, call: Call, page: Page) -> bytes:

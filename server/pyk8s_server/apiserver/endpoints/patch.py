@@ -7,6 +7,7 @@ Not here: how patches are applied (see `pyk8s.core`), server-side apply.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,10 @@ from pyk8s.api.http import Response
 from pyk8s.api.status import StatusError, bad_request, invalid
 from pyk8s.errors import DecodeError, PatchError
 
+from pyk8s_server.apiserver.endpoints import status
 from pyk8s_server.apiserver.endpoints.call import Backend, Call, forbid_force, write_options
 from pyk8s_server.apiserver.endpoints.change import Change, missing
+from pyk8s_server.apiserver.endpoints.go_text import go_text
 from pyk8s_server.apiserver.endpoints.responses import object_response
 
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
@@ -79,7 +82,7 @@ class Patcher:
             else:
                 patched = self._untyped(old, body)
         except PatchError as error:
-            raise of_patch_error(error) from error
+            raise status.of_patch_error(error) from error
         except DecodeError as error:
             raise bad_request(str(error)) from error
         return self._decoded(patched)
@@ -97,27 +100,46 @@ class Patcher:
         try:
             decoded = self.backend.scheme.decode_json(self.gvk, patched)
         except DecodeError as error:
-            raise self._unfit(patched, str(error)) from error
-        if decoded.problems:
-            mode = self.call.params.get("fieldValidation") or "Warn"
-            if mode == "Strict":
-                raise self._unfit(patched, f"strict decoding error: {', '.join(decoded.problems)}")
-            if mode == "Warn":
-                self.call.warnings.extend(decoded.problems)
+            kind = self.gvk.rpartition("/")[2]
+            # Upstream, only a request's own body is introduced by its kind.
+            why = str(error).partition(f" cannot be handled as a {kind}: ")
+            raise self._unfit(patched, why[2] or why[0]) from error
+        mode = self.call.params.get("fieldValidation") or "Warn"
+        if mode != "Ignore":
+            problems = [*self._duplicates(), *decoded.problems]
+            if problems and mode == "Strict":
+                raise self._unfit(patched, f"strict decoding error: {', '.join(problems)}")
+            self.call.warnings.extend(problems)
         return self.backend.scheme.default(self.gvk, decoded.value)
+
+    def _duplicates(self) -> list[str]:
+        """Fields that the patch itself names twice."""
+        body = self.call.request.body
+        if self.media == JSON_PATCH:
+            return _repeated_members(body)
+        try:
+            decoded = self.backend.scheme.decode_json(self.gvk, body)
+        except DecodeError:
+            # A patch need not be an object of the kind; its result was, so the patch is at least JSON.
+            return []
+        return [problem for problem in decoded.problems if problem.startswith("duplicate field ")]
 
     def _unfit(self, patched: bytes, why: str) -> StatusError:
         """The patched object is not one of its kind."""
-        return invalid("", "", "", [invalid_field("patch", patched.decode(errors="replace"), why)])
+        is_typed = self.media == STRATEGIC_PATCH
+        shown = go_text(orjson.loads(self.call.request.body)) if is_typed else patched.decode(errors="replace")
+        return invalid("", "", "", [invalid_field("patch", shown, why)])
 
 
-def of_patch_error(error: PatchError) -> StatusError:
-    """A patch that cannot be read (400) or does not fit its object (422)."""
-    if error.reason == "malformed":
-        return bad_request(str(error))
-    if error.reason == "unprocessable":
-        return StatusError(422, "Invalid", str(error), {})
-    return StatusError(500, "", str(error))
+def _repeated_members(body: bytes) -> list[str]:
+    """Members that operations of a JSON patch have twice."""
+    problems: list[str] = []
+    operations = json.loads(body, object_pairs_hook=lambda pairs: pairs)
+    for index, pairs in enumerate(operations or ()):
+        names = [name for name, _ in pairs]
+        repeated = dict.fromkeys(name for name in names if names.count(name) > 1)
+        problems += [f'json patch duplicate field "[{index}].{name}"' for name in repeated]
+    return problems
 
 
 def _count_operations(body: bytes) -> None:

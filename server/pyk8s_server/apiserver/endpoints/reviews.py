@@ -62,7 +62,11 @@ async def review_access(backend: Backend, call: Call) -> Response:
 
 def _read(backend: Backend, call: Call) -> Json:
     write_options(call, "CreateOptions")
-    obj = bodies.loads(bodies.read(backend, call, call.scope.resource.gvk))
+    gvk = call.scope.resource.gvk
+    manager = call.context(backend).manager
+    body = bodies.read(backend, call, gvk)
+    body = backend.scheme.update_managed_fields(gvk, b"", body, manager=manager, time=rfc3339(call.now_s))
+    obj = bodies.loads(body)
     meta_of(obj)
     return obj
 

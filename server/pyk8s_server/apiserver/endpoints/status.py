@@ -8,9 +8,19 @@ from __future__ import annotations
 
 import orjson
 from pyk8s import errors
+from pyk8s.api.field import invalid as invalid_field
 from pyk8s.api.http import Response
 from pyk8s.api.resources import Resource, resources
-from pyk8s.api.status import MODIFIED, StatusError, already_exists, bad_request, conflict, internal_error, not_found
+from pyk8s.api.status import (
+    MODIFIED,
+    StatusError,
+    already_exists,
+    bad_request,
+    conflict,
+    internal_error,
+    invalid,
+    not_found,
+)
 
 JSON_TYPE = ("content-type", "application/json")
 EXPIRED = "The resourceVersion for the provided list is too old."
@@ -39,10 +49,20 @@ def of_engine_error(error: errors.EngineError, resource: Resource, name: str) ->
             return internal_error(str(error))
 
 
+REJECTED = "the server rejected our request due to an error in our request"
+
+
 def of_patch_error(error: errors.PatchError) -> StatusError:
-    if error.reason == "malformed":
-        return bad_request(str(error))
-    return StatusError(422, "Invalid", str(error))
+    """A patch that cannot be read (400), does not fit its object (422), or fails as it does upstream (500)."""
+    match error.reason:
+        case "malformed":
+            return bad_request(str(error))
+        case "unprocessable":
+            return StatusError(422, "Invalid", REJECTED, {})
+        case "invalid":
+            return invalid("", "", "", [invalid_field("patch", error.value, str(error))])
+        case _:
+            return StatusError(500, "", str(error))
 
 
 def too_large_resource_version(asked: int, current: int) -> StatusError:

@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 import yaml
 
-EXPANDED_NODES_MAX = 1_000_000
-"""A 3 MiB body holds fewer nodes than this unless aliases multiply them."""
+EXPANDED_BYTES_MAX = 16 * 1024 * 1024
+"""What a document with aliases may expand to: five times the largest body, counted with a node's overhead."""
+NODE_BYTES = 32
 BOOLEAN = re.compile(r"^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF|y|Y|n|N)$")
 INTEGER = re.compile(r"^[-+]?(?:0b[0-1_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|(?:0|[1-9][0-9_]*))$")
 FLOAT = re.compile(
@@ -31,13 +32,6 @@ class _Loader(yaml.CSafeLoader):
     def __init__(self, stream: bytes) -> None:
         super().__init__(stream)
         self.problems: list[str] = []
-        self.node_count = 0
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        self.node_count += 1
-        if self.node_count > EXPANDED_NODES_MAX:
-            raise ValueError("yaml: document contains excessive aliasing")
-        return super().construct_object(node, deep=deep)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -75,8 +69,24 @@ def yaml_to_json(body: bytes) -> tuple[bytes, list[str]]:
         document = loader.get_single_data()
     finally:
         loader.dispose()
+    if b"*" in body:
+        _bound_expansion(document)
     problems = list(dict.fromkeys(loader.problems))
     return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS), problems
+
+
+def _bound_expansion(document: Any) -> None:
+    """Refuse a document whose aliases multiply. Raises ValueError."""
+    size, waiting = 0, [document]
+    while waiting:
+        value = waiting.pop()
+        size += NODE_BYTES + (len(value) if isinstance(value, str) else 0)
+        if size > EXPANDED_BYTES_MAX:
+            raise ValueError("yaml: document contains excessive aliasing")
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -1,13 +1,17 @@
 """The default storage: the engine itself, in this process.
 
-Always true: a write returns after it is as durable as the store was opened to make it; many writers share one fsync.
-Invariant: at most one `Store.sync` runs at a time, outside the event loop's thread.
+Always true: a write returns after it is as durable as the store was opened to make it.
+Invariant: a write that waits for the disk waits in a thread, never in the event loop; writes that wait together share
+one fsync.
 Not here: which objects expire (the caller gives a TTL).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from pyk8s.api.clock import Clock
 from pyk8s.core.interfaces import KeyValue, Store
@@ -21,43 +25,50 @@ LEASE_KEYS_MAX = 1000
 would double the number of things to expire."""
 
 
+WRITERS_MAX = 64
+"""Writes that may wait for one fsync together."""
+
+
 class EmbeddedStorage:
-    """A `Storage` over one engine. ``fsync``: the store was opened with durability "fsync"."""
+    """A `Storage` over one engine. ``fsync``: the store was opened with durability "fsync", so its writes block."""
 
     def __init__(self, engine: Store, clock: Clock, *, fsync: bool = False, history_s: float = HISTORY_S) -> None:
         self.engine = engine
-        self._clock, self._fsync, self._history_s = clock, fsync, history_s
-        self._syncing: asyncio.Task[None] | None = None
+        self._clock, self._history_s = clock, history_s
+        self._writers = ThreadPoolExecutor(WRITERS_MAX, thread_name_prefix="store-write") if fsync else None
         self._leases = _SharedLeases(engine, clock)
 
     async def create(self, key: str, value: bytes, *, ttl_s: float = 0.0) -> KeyValue:
-        kv = self.engine.create(key, value, lease=self._leases.lease(ttl_s) if ttl_s else 0)
-        if self._fsync:
-            await self._durable(kv.mod_revision)
-        return kv
+        lease = self._leases.lease(ttl_s) if ttl_s else 0
+        if self._writers is None:
+            return self.engine.create(key, value, lease=lease)
+        return await self._wait(partial(self.engine.create, key, value, lease=lease))
 
     async def update(self, key: str, value: bytes, *, expected: int, ttl_s: float = 0.0) -> KeyValue:
         lease = self._leases.lease(ttl_s) if ttl_s else 0
-        kv = self.engine.update(key, value, expected=expected, lease=lease)
-        if self._fsync:
-            await self._durable(kv.mod_revision)
-        return kv
+        if self._writers is None:
+            return self.engine.update(key, value, expected=expected, lease=lease)
+        return await self._wait(partial(self.engine.update, key, value, expected=expected, lease=lease))
 
     async def delete(self, key: str, *, expected: int = 0) -> KeyValue:
-        kv = self.engine.delete(key, expected=expected)
-        if self._fsync:
-            await self._durable(kv.mod_revision)
-        return kv
+        if self._writers is None:
+            return self.engine.delete(key, expected=expected)
+        return await self._wait(partial(self.engine.delete, key, expected=expected))
 
     async def maintain(self) -> None:
-        self.engine.advance(self._clock.now_s(), history_s=self._history_s)
+        advance = partial(self.engine.advance, self._clock.now_s(), history_s=self._history_s)
+        if self._writers is None:
+            advance()
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._writers, advance)
 
-    async def _durable(self, revision: int) -> None:
-        # A sync that already runs may have begun before our write: its end proves nothing, so look again after it.
-        while self.engine.durable_revision < revision:
-            if self._syncing is None or self._syncing.done():
-                self._syncing = asyncio.ensure_future(asyncio.to_thread(self.engine.sync))
-            await asyncio.shield(self._syncing)
+    def close(self) -> None:
+        if self._writers is not None:
+            self._writers.shutdown()
+
+    async def _wait(self, write: Callable[[], KeyValue]) -> KeyValue:
+        # A client that goes away cancels its request, but not a write that is on its way to the disk.
+        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writers, write))
 
 
 class _SharedLeases:

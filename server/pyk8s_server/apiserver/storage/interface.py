@@ -30,3 +30,6 @@ class Storage(Protocol):
 
     async def maintain(self) -> None:
         """Expire leases and compact history as of now; called every few seconds."""
+
+    def close(self) -> None:
+        """Let go of threads and connections; the engine stays open."""

@@ -67,7 +67,7 @@ async def _change(
         parent = orjson.loads(value)
         return orjson.dumps(_scaled(call, parent, orjson.loads(make(parent))))
 
-    change = Change(backend, call, context, call.scope.strategy(), transform, is_pinned=is_pinned)
+    change = Change(backend, call, context, call.scope.strategy(), transform, is_pinned=is_pinned, owns_nothing=True)
     changed = await change.run()
     if changed is None:
         raise missing(call)
