@@ -134,7 +134,7 @@ def test_containers_that_end_for_good_end_the_pod(policy: str, code: str, phase:
     assert (terminated["exitCode"], terminated["reason"]) == (int(code), reason)
     ready = next(c for c in stage.status()["conditions"] if c["type"] == "Ready")
     assert ready["reason"] == {"Succeeded": "PodCompleted", "Failed": "PodFailed"}[phase]
-    assert stage.worker.is_stopped
+    assert stage.worker.is_over
 
 
 def test_a_crashing_container_backs_off_from_10_s_to_5_min() -> None:
@@ -185,7 +185,7 @@ def test_deletion_stops_everything() -> None:
     stage.worker.pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     stage.step(1.0)
 
-    assert stage.worker.is_stopped
+    assert stage.worker.is_over
     assert stage.reasons() == ["Killing", "Killing"]
     assert stage.conditions()["Ready"] == "False"
     assert stage.state()["terminated"]["exitCode"] == 0

@@ -143,6 +143,42 @@ async def test_a_missing_config_map_is_waited_for(cluster: InProcess) -> None:
     await cluster.until(cluster.has_phase("p", "Running"), step_s=0.01)
 
 
+async def test_a_pod_that_waits_can_be_deleted(cluster: InProcess) -> None:
+    await one_node(cluster)
+    container = {"name": "c", "image": "nginx", "envFrom": [{"secretRef": {"name": "never"}}]}
+    await cluster.client.create(PODS, pod("p", nodeName="node-1", containers=[container]))
+    await cluster.until(cluster.has_phase("p", "Pending"))
+    await cluster.clock.advance(5)
+
+    await cluster.client.delete(PODS, "p", "default")
+
+    await cluster.until(cluster.has_phase("p", ""))
+
+
+async def test_a_crash_loop_is_told_and_counted(cluster: InProcess) -> None:
+    await one_node(cluster)
+    annotations = {"pyk8s.io/run-seconds": "1", "pyk8s.io/exit-code": "1"}
+    await cluster.client.create(PODS, pod("p", annotations=annotations, nodeName="node-1"))
+
+    await cluster.clock.advance(minutes=2)
+
+    found = await cluster.client.get(PODS, "p", "default")
+    status = found["status"]["containerStatuses"][0]
+    # Runs of 1 s at 0, 1, 12, 33, 74 s: the fifth has ended, the next waits 80 s.
+    assert (status["restartCount"], found["status"]["phase"]) == (4, "Running")
+    assert status["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    back_off = f"Back-off restarting failed container c in pod p_default({found['metadata']['uid']})"
+    assert ("BackOff", back_off) in await events(cluster)
+
+
+async def test_a_deleted_node_falls_silent(cluster: InProcess) -> None:
+    await one_node(cluster)
+    await cluster.client.delete(NODES, "node-1")
+    await cluster.clock.advance(minutes=11)
+
+    assert await cluster.find(NODES, "node-1") is None
+
+
 async def test_scaling_adds_and_removes_nodes(cluster: InProcess) -> None:
     nodes = await one_node(cluster)
 

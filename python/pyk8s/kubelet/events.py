@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 # A kubelet's own limits are 50 a second and a burst of 100; here many nodes share one process.
 RATE_PER_S = 50.0
-BURST = 600.0
+BURST = 300.0
 
 
 class Events:

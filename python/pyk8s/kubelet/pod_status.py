@@ -14,8 +14,6 @@ from pyk8s.kubelet.container import Container
 
 Json = dict[str, Any]
 
-CONDITION_ORDER = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
-
 
 def phase(containers: Sequence[Container], init_containers: Sequence[Container], *, policy: str, is_over: bool) -> str:
     """The pod's phase. ``policy`` is restartPolicy; ``is_over``: nothing will be started any more."""
@@ -48,6 +46,7 @@ def wanted_conditions(
         _condition("Initialized", not incomplete or bool(ended)),
         _condition("Ready", not unready and not ended),
         _condition("ContainersReady", not unready and not ended),
+        _condition("PodScheduled", True),
     ]
     if ended:
         if phase == "Succeeded":

@@ -140,12 +140,12 @@ class PodSync:
         due_s = worker.step(Surroundings(now_s, agent.take_address, self._missing))
         if due_s is not None:
             self._enqueue(uid, due_s - now_s)
-        if worker.missing is not None and self._must_wait(worker, now_s):
+        if worker.missing is not None and not worker.is_over and self._must_wait(worker, now_s):
             return
         self._record(agent, worker)
         try:
             await self._write(agent, worker, now_s)
-            if worker.is_deleted and worker.is_stopped:
+            if worker.is_deleted and worker.is_over:
                 await self._delete(worker)
         except StatusError as error:
             # Gone, or another pod of this name by now: the watch says the rest.
@@ -191,7 +191,7 @@ class PodSync:
             self._written[worker.uid] = wanted
             if not _is_older(answer, worker.pod):
                 worker.pod = answer
-            if worker.is_stopped:
+            if worker.is_over:
                 self._free(agent.name, worker)
 
     async def _delete(self, worker: PodWorker) -> None:

@@ -57,7 +57,7 @@ class PodWorker:
     address: str = ""
     start_s: float = 0.0
     is_over: bool = False
-    """Nothing is started any more: the pod was deleted, failed by its deadline, or has ended."""
+    """Nothing runs and nothing is started any more: the pod was deleted, failed by its deadline, or has ended."""
     reason: str = ""
     message: str = ""
     missing: Missing | None = None
@@ -83,6 +83,8 @@ class PodWorker:
         if status.get("startTime"):
             worker.start_s = parse_rfc3339(status["startTime"])
         worker.is_over = status.get("phase") in TERMINAL
+        worker.reason = (status.get("reason") or "") if worker.is_over else ""
+        worker.message = (status.get("message") or "") if worker.is_over else ""
         return worker
 
     @property
@@ -92,11 +94,6 @@ class PodWorker:
     @property
     def is_deleted(self) -> bool:
         return bool(self.pod["metadata"].get("deletionTimestamp"))
-
-    @property
-    def is_stopped(self) -> bool:
-        """True when no container runs and none will."""
-        return self.is_over and all(c.phase != "running" for c in (*self.containers, *self.init_containers))
 
     def step(self, around: Surroundings) -> float | None:
         """Bring the pod as far as it can be at ``around.now_s``; returns when it next changes by itself."""
@@ -136,7 +133,7 @@ class PodWorker:
             self.containers,
             self.init_containers,
             phase=self.phase,
-            has_network=bool(self.address or self._is_on_host) and not self.is_stopped,
+            has_network=bool(self.address or self._is_on_host) and not self.is_over,
         )
         status: Json = {
             "phase": self.phase,
