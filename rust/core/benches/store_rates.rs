@@ -24,8 +24,6 @@ fn main() {
     let keys: Vec<String> = (0..KEY_COUNT).map(|i| format!("/pods/default/web-{i:07}")).collect();
     let value = vec![b'x'; VALUE_LEN];
     told("overwrite, 1 KB, one watcher", "/s", median(|| overwrite(&keys, &value)));
-        return;
-    }
     told("create, 1 KB", "/s", median(|| create(&keys, &value)));
     told("get, 1 KB", "/s", median(|| get(&keys, &value)));
     told("watch deliveries, 10,000 watchers", "/s", median(|| fan_out(&value)));
