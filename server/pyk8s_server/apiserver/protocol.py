@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import types
+from collections.abc import Coroutine, Generator
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +31,23 @@ log = logging.getLogger(__name__)
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 BODILESS = ("GET", "HEAD")
 LAST_CHUNK = b"0\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@types.coroutine
+def _go_on(serving: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+    """The rest of a coroutine that was begun without a task and now waits for ``awaited``."""
+    while True:
+        try:
+            value = yield awaited
+        except BaseException as error:
+            step = partial(serving.throw, error)
+        else:
+            step = partial(serving.send, value)
+        try:
+            awaited = step()
+        except StopIteration:
+            return
 
 
 class ApiProtocol(HttpToolsProtocol):
@@ -39,9 +59,13 @@ class ApiProtocol(HttpToolsProtocol):
         certificate = connection.getpeercert(binary_form=True) if connection is not None else None
         self._extensions: dict[str, Any] = {"tls": {"client_cert_der": certificate}} if certificate else {}
         self._pump: _WatchPump | None = None
+        self._waiting: tuple[RequestResponseCycle, ApiServer] | None = None
+        """A request whose body is not all here."""
+        self._body_timer: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._stop_waiting()
         if self._pump is not None:
             self._pump.end()
 
@@ -50,49 +74,82 @@ class ApiProtocol(HttpToolsProtocol):
         if self._pump is not None:
             self._pump.pump()
 
+    def shutdown(self) -> None:
+        """Close now when idle or watching, else when the answer is out."""
+        if self._pump is not None or self._waiting is not None:
+            self.transport.close()
+        super().shutdown()
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._waiting is not None and self._body_timer is None:
+            self._body_timer = self.loop.call_later(limits.REQUEST_TIMEOUT_S, self.transport.close)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = self._extensions
 
-    def shutdown(self) -> None:
-        """Close now when idle or watching, else when the answer is out."""
-        if self._pump is not None:
-            self.transport.close()
-        super().shutdown()
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if getattr(app, "serves_itself", None) is None or not app.serves_itself(cycle.scope["path"]):
-            super()._start_asgi_task(cycle, app)
+    def on_body(self, body: bytes) -> None:
+        if self._waiting is None:
+            super().on_body(body)
             return
-        task = self.loop.create_task(self._serve(cycle, app))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        cycle, _ = self._waiting
+        cycle.body += body
+        if len(cycle.body) > limits.BODY_BYTES_MAX:
+            self._stop_waiting()
+            cycle.keep_alive = False
+            self._answer(cycle, response_of(limits.too_large()))
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self._waiting is not None:
+            cycle, app = self._waiting
+            self._stop_waiting()
+            self._begin(cycle, app)
+
+    def _stop_waiting(self) -> None:
+        self._waiting = None
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
 
     # -- one request ---------------------------------------------------------------------------------------
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        serves_itself = getattr(app, "serves_itself", None)
+        if serves_itself is None or not serves_itself(cycle.scope["path"]):
+            super()._start_asgi_task(cycle, app)
+        elif cycle.more_body and cycle.scope["method"] not in BODILESS and cycle is self.cycle:
+            self._waiting = (cycle, app)
+            if cycle.waiting_for_100_continue:
+                self.transport.write(CONTINUE)
+        else:
+            self._begin(cycle, app)
+
+    def _begin(self, cycle: RequestResponseCycle, app: ApiServer) -> None:
+        serving: Coroutine[Any, Any, None] = self._serve(cycle, app)
+        if cycle.scope["method"] in BODILESS:
+            # Most reads are answered before anything is waited for, and a task would cost a tenth of them. Writes may
+            # meet plugins that need to run in a task from their first line.
+            try:
+                awaited = serving.send(None)
+            except StopIteration:
+                return
+            serving = _go_on(serving, awaited)
+        task = self.loop.create_task(serving)
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     async def _serve(self, cycle: RequestResponseCycle, app: ApiServer) -> None:
         scope = cycle.scope
         try:
-            body = b"" if scope["method"] in BODILESS else await self._body(cycle)
-            if body is None:
-                response = response_of(limits.too_large())
-                cycle.keep_alive = False
-            else:
-                response = await app.handle(asgi.request_of(cast(asgi.Scope, scope), body))
+            response = await app.handle(asgi.request_of(cast(asgi.Scope, scope), bytes(cycle.body)))
             self._answer(cycle, response)
-        except (ConnectionError, TimeoutError):
-            self.transport.close()
         except Exception:
             log.exception("%s %s could not be answered", scope["method"], scope["path"])
             self.transport.close()
-
-    async def _body(self, cycle: RequestResponseCycle) -> bytes | None:
-        """The whole body; None when it is too large."""
-        if not cycle.more_body:
-            body = bytes(cycle.body)
-            return body if len(body) <= limits.BODY_BYTES_MAX else None
-        async with asyncio.timeout(limits.REQUEST_TIMEOUT_S):
-            return await asgi.read_body(cast(asgi.Receive, cycle.receive))
 
     def _answer(self, cycle: RequestResponseCycle, response: Response) -> None:
         if cycle.disconnected or self.transport.is_closing():

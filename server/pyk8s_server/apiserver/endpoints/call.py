@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pyk8s.api.clock import Clock
 from pyk8s.api.field import FieldError, forbidden
@@ -26,6 +27,7 @@ from pyk8s_server.apiserver.storage.interface import Storage
 from pyk8s_server.apiserver.storage.wakeups import Wakeups
 
 MANAGER_LENGTH_MAX = 128
+AGENTS_CACHED_MAX = 256
 
 Errors = Sequence[FieldError]
 
@@ -90,6 +92,7 @@ class Call:
         )
 
 
+@lru_cache(maxsize=AGENTS_CACHED_MAX)
 def manager_of_agent(user_agent: str) -> str:
     """The field manager of a request that names none: its agent up to the first slash."""
     name = "".join(character for character in user_agent.partition("/")[0] if character.isprintable())
