@@ -24,9 +24,10 @@ async def one_node(cluster: InProcess) -> SimulatedNodes:
     return nodes
 
 
-async def events(cluster: InProcess) -> list[tuple[str, str]]:
+async def events(cluster: InProcess, kind: str = "Pod") -> list[tuple[str, str]]:
     await cluster.clock.advance(0.1)
-    return [(e["reason"], e["message"]) for e in (await cluster.client.list(EVENTS))["items"]]
+    found = (await cluster.client.list(EVENTS))["items"]
+    return [(e["reason"], e["message"]) for e in found if e["involvedObject"]["kind"] == kind]
 
 
 async def test_a_node_is_ready_once_it_has_a_pod_cidr(cluster: InProcess) -> None:
@@ -40,6 +41,8 @@ async def test_a_node_is_ready_once_it_has_a_pod_cidr(cluster: InProcess) -> Non
     await cluster.give_network("node-1", "10.244.7.0/24")
 
     assert condition(await cluster.client.get(NODES, "node-1"), "Ready") == "True"
+    ready = ("NodeReady", "Node node-1 status is now: NodeReady")
+    assert await events(cluster, "Node") == [("Starting", "Starting kubelet."), ready]
 
 
 async def test_the_lease_is_renewed_every_ten_seconds(cluster: InProcess) -> None:

@@ -60,8 +60,16 @@ class NodeAgent:
             node = await self._client.get(NODES, self.name)
         self.observe(node)
 
-    async def report(self) -> None:
-        """Write the node's status: conditions with a fresh heartbeat, and what the object may lack."""
+    @property
+    def reference(self) -> Json:
+        """The node as its events name it: a kubelet gives the name for the uid."""
+        return {"kind": "Node", "apiVersion": "v1", "name": self.name, "uid": self.name}
+
+    async def report(self) -> bool:
+        """Write the node's status: conditions with a fresh heartbeat, and what the object may lack.
+
+        Returns whether the node has become Ready by it.
+        """
         assert self.node is not None, "only registered nodes report"
         known = self.node.get("status") or {}
         mine = self._manifest["status"]
@@ -75,6 +83,7 @@ class NodeAgent:
             NODES, self.name, {"status": status}, patch_type="strategic", subresource="status"
         )
         self.observe(node)
+        return is_ready and not node_status.is_ready(known)
 
     async def renew(self) -> None:
         """Renew the lease."""

@@ -101,6 +101,10 @@ def node_info(uid: str) -> Json:
     }
 
 
+def is_ready(status: Json) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or ())
+
+
 def conditions(known: list[Json], *, is_ready: bool, now_s: float) -> list[Json]:
     """The node's conditions with a fresh heartbeat; a transition time stays while the status stays."""
     ready = ("Ready", "True", "KubeletReady", "kubelet is posting ready status")

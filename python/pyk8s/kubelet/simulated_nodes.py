@@ -24,6 +24,7 @@ from pyk8s.kubelet.node_agent import NodeAgent
 from pyk8s.kubelet.node_status import Shape
 from pyk8s.kubelet.object_keys import ObjectKeys
 from pyk8s.kubelet.pod_sync import PodSync
+from pyk8s.kubelet.pod_worker import Note
 
 Json = dict[str, Any]
 Item = tuple[str, str]
@@ -166,6 +167,7 @@ class SimulatedNodes:
 
     async def _register(self, agent: NodeAgent) -> None:
         await agent.register()
+        self._events.record(agent.name, agent.reference, Note("Normal", "Starting", "Starting kubelet."))
         if agent.addresses is not None:
             self._network_is_ready(agent)
         await agent.renew()
@@ -179,7 +181,9 @@ class SimulatedNodes:
             await agent.renew()
         else:
             self._queue.add_after((kind, agent.name), STATUS_REPORT_S)
-            await agent.report()
+            if await agent.report():
+                message = f"Node {agent.name} status is now: NodeReady"
+                self._events.record(agent.name, agent.reference, Note("Normal", "NodeReady", message))
 
     async def _remove(self, agent: NodeAgent) -> None:
         """Take a node away for good, with its pods."""

@@ -147,7 +147,7 @@ class Mirror(RuleBasedStateMachine):
 
     @rule(pod=pods())
     def evaluate(self, pod: Json) -> None:
-        rust, python = (json.loads(twin.evaluate(json.dumps(pod).encode())) for twin in self.twins)
+        rust, python = (twin.evaluate(json.dumps(pod).encode()) for twin in self.twins)
         assert rust == python
 
     @invariant()

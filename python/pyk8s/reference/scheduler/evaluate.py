@@ -32,4 +32,4 @@ def evaluate(attempt: Attempt) -> bytes:
         "weighted": {plugin.name: row for plugin, row in attempt.weighted.items()},
         "final": attempt.totals,
     }
-    return json.dumps(answer, ensure_ascii=False).encode()
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()

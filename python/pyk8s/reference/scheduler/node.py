@@ -46,7 +46,7 @@ class NodeFacts:
         try:
             return cls._parse(text)
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise DecodeError(f"node: {error}") from error
+            raise DecodeError("node: not the JSON of a Node") from error
 
     @classmethod
     def _parse(cls, text: bytes) -> NodeFacts:

@@ -123,7 +123,7 @@ class PodInfo:
         try:
             return cls._parse(json.loads(text))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise DecodeError(f"pod: {error}") from error
+            raise DecodeError("pod: not the JSON of a Pod") from error
 
     @classmethod
     def _parse(cls, pod: Json) -> PodInfo:

@@ -28,7 +28,7 @@ class Resources:
     def parse(cls, resource_list: Mapping[str, Any], owner: str) -> Resources:
         """Read a resource list; ``owner`` names the object in the error."""
         resources = cls()
-        for name, written in resource_list.items():
+        for name, written in sorted(resource_list.items()):
             text = str(written)
             amount = milli_value(text) if name == "cpu" else value(text)
             if amount is None:

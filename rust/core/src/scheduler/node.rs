@@ -63,8 +63,8 @@ const ZONE_LABELS: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.b
 
 impl NodeFacts {
     pub fn parse(json: &[u8], symbols: &mut Interner) -> Result<NodeFacts, SchedulerError> {
-        let node: manifest::Node =
-            serde_json::from_slice(json).map_err(|e| SchedulerError::Decode(format!("node: {e}")))?;
+        let node: manifest::Node = serde_json::from_slice(json)
+            .map_err(|_| SchedulerError::Decode("node: not the JSON of a Node".into()))?;
         let meta = node.metadata.unwrap_or_default();
         let name = meta.name.filter(|n| !n.is_empty());
         let name = name.ok_or_else(|| SchedulerError::Decode("node: metadata.name is missing".into()))?;

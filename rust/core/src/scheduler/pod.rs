@@ -183,8 +183,8 @@ impl PodInfo {
         symbols: &mut Interner,
         shapes: &mut Shapes,
     ) -> Result<PodInfo, SchedulerError> {
-        let pod: manifest::Pod =
-            serde_json::from_slice(json).map_err(|e| SchedulerError::Decode(format!("pod: {e}")))?;
+        let pod: manifest::Pod = serde_json::from_slice(json)
+            .map_err(|_| SchedulerError::Decode("pod: not the JSON of a Pod".into()))?;
         let nothing = manifest::ObjectMeta::default();
         let meta = pod.metadata.as_ref().unwrap_or(&nothing);
         let (namespace, name) =

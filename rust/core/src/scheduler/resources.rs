@@ -30,7 +30,7 @@ impl Resources {
             let parsed =
                 if name == "cpu" { quantity::milli_value(&text.0) } else { quantity::value(&text.0) };
             let amount = parsed.ok_or_else(|| {
-                SchedulerError::Decode(format!("{owner}: {name}: {:?} is not a quantity", text.0))
+                SchedulerError::Decode(format!("{owner}: {name}: \"{}\" is not a quantity", text.0))
             })?;
             match name.as_str() {
                 "cpu" => resources.milli_cpu = amount,
