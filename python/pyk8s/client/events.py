@@ -24,7 +24,11 @@ EventLevel = Literal["Normal", "Warning"]
 Value = TypeVar("Value")
 log = logging.getLogger(__name__)
 
-QUEUE_LENGTH_MAX = 1000
+# A rollout of some thousand pods in one process tells of each of them three times; an event is about 1 KB.
+QUEUE_LENGTH_MAX = 10_000
+# In a flood the work the events tell of goes first: before each write, one loop turn per this many waiting events.
+FLOOD_EVENTS_PER_TURN = 50
+FLOOD_TURNS_MAX = 10
 LRU_SIZE_MAX = 4096
 AGGREGATE_MESSAGES_MAX = 10
 AGGREGATE_INTERVAL_S = 600.0
@@ -196,6 +200,8 @@ class EventRecorder:
     async def flush(self) -> None:
         """Write everything recorded so far."""
         while self._queue:
+            for _ in range(min(len(self._queue) // FLOOD_EVENTS_PER_TURN, FLOOD_TURNS_MAX)):
+                await asyncio.sleep(0)
             correlated = self._correlator.correlate(self._queue.popleft())
             if correlated is not None:
                 await self._write(correlated)

@@ -66,7 +66,7 @@ def chosen(names: Iterable[str] | None) -> list[str]:
     unknown = [name for name in asked if name != "*" and name.removeprefix("-") not in CONTROLLERS]
     if unknown:
         raise ValueError(f"unknown controllers: {', '.join(unknown)}; there are {', '.join(CONTROLLERS)}")
-    is_all = "*" in asked or all(name.startswith("-") for name in asked)
+    is_all = "*" in asked or (bool(asked) and all(name.startswith("-") for name in asked))
     return [name for name in CONTROLLERS if f"-{name}" not in asked and (is_all or name in asked)]
 
 
