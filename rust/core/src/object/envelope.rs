@@ -226,6 +226,11 @@ impl<'a> Iterator for Texts<'a> {
     }
 }
 
+/// Bytes that `pack` appends.
+pub(super) fn packed_len(text: &str) -> usize {
+    text.len() + if text.len() < LONG as usize { 1 } else { 5 }
+}
+
 /// Put one text behind the others.
 pub(super) fn pack(packed: &mut Vec<u8>, text: &str) {
     if text.len() < LONG as usize {

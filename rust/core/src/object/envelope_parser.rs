@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::envelope::{pack, Envelope, EnvelopeError, FieldSpec, Form, Slot, FIELD_PATHS_MAX, LABELS_MAX};
+use super::envelope::{
+    pack, packed_len, Envelope, EnvelopeError, FieldSpec, Form, Slot, FIELD_PATHS_MAX, LABELS_MAX,
+};
 use super::scan::Cursor;
 
 /// Read the envelope of a JSON object in one pass over its bytes.
@@ -187,29 +189,29 @@ impl<'a, 'f> Parser<'a, 'f> {
         if labels.len() > LABELS_MAX || owner_uids.len() > LABELS_MAX {
             return Err(EnvelopeError::TooMany);
         }
-        let mut values: Vec<Option<&str>> = vec![None; self.fields.len()];
-        for Wanted { field, found, .. } in &self.wanted {
-            let found = found.as_deref().filter(|text| !text.is_empty());
-            values[*field] = values[*field].or(found);
-        }
-        let field =
-            |(value, spec): (Option<&'_ str>, &'f FieldSpec)| value.unwrap_or(&spec.default).to_owned();
-        let fields: Vec<String> = values.into_iter().zip(self.fields).map(field).collect();
         let texts = [&*name, &*namespace].into_iter();
         let texts = texts.chain(labels.iter().flat_map(|(key, value)| [&**key, &**value]));
-        let texts = texts.chain(fields.iter().map(String::as_str)).chain([&*uid]);
-        let texts = texts.chain(owner_uids.iter().map(|uid| &**uid));
-        let mut packed = Vec::with_capacity(256);
+        let texts =
+            texts.chain((0..self.fields.len()).map(|index| field_text(self.fields, &self.wanted, index)));
+        let texts = texts.chain([&*uid]).chain(owner_uids.iter().map(|uid| &**uid));
+        let mut packed = Vec::with_capacity(texts.clone().map(packed_len).sum());
         texts.for_each(|text| pack(&mut packed, text));
         Ok(Envelope {
             packed: packed.into(),
             slot: self.slot.expect("finish_root fills the slot"),
             head_len: self.head_len as u32,
             label_count: labels.len() as u16,
-            field_count: fields.len() as u8,
+            field_count: self.fields.len() as u8,
             is_deleting,
         })
     }
+}
+
+/// The first of a field's paths that was present and not empty, or its default.
+fn field_text<'t>(fields: &'t [FieldSpec], wanted: &'t [Wanted<'_, '_>], index: usize) -> &'t str {
+    let found =
+        wanted.iter().filter(|wanted| wanted.field == index).filter_map(|wanted| wanted.found.as_deref());
+    found.into_iter().find(|text| !text.is_empty()).unwrap_or(&fields[index].default)
 }
 
 fn slot(start: usize, end: usize, form: Form) -> Slot {

@@ -23,36 +23,50 @@ pub struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    /// One bit a level: whether an object is open there.
+    kinds: [u64; DEPTH_MAX.div_ceil(64)],
     key_at: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self> {
         match std::str::from_utf8(bytes) {
-            Ok(_) => Ok(Cursor { bytes, at: 0, depth: 0, key_at: 0 }),
+            Ok(_) => Ok(Cursor { bytes, at: 0, depth: 0, kinds: [0; DEPTH_MAX.div_ceil(64)], key_at: 0 }),
             Err(error) => Err(NotJson { offset: error.valid_up_to() }),
         }
     }
 
     /// Offset of the next byte that is not white space.
+    #[inline]
     pub fn offset(&mut self) -> usize {
         self.peek();
         self.at
     }
 
     /// Offset right after what was read last.
+    #[inline]
     pub fn end(&self) -> usize {
         self.at
     }
 
     /// Offset of the key whose value is read now.
+    #[inline]
     pub fn key_offset(&self) -> usize {
         self.key_at
     }
 
     /// The next byte that is not white space; `None` at the end.
-    #[inline]
+    #[inline(always)]
     pub fn peek(&mut self) -> Option<u8> {
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            Some(_) => self.peek_behind_space(),
+            None => None,
+        }
+    }
+
+    #[inline(never)]
+    fn peek_behind_space(&mut self) -> Option<u8> {
         while let Some(&byte) = self.bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
                 return Some(byte);
@@ -78,7 +92,8 @@ impl<'a> Cursor<'a> {
     ) -> std::result::Result<(), E> {
         self.open(b'{')?;
         if self.peek() == Some(b'}') {
-            return Ok(self.close()?);
+            self.close();
+            return Ok(());
         }
         loop {
             if self.peek() != Some(b'"') {
@@ -91,7 +106,10 @@ impl<'a> Cursor<'a> {
             each(self, &key)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
-                Some(b'}') => return Ok(self.close()?),
+                Some(b'}') => {
+                    self.close();
+                    return Ok(());
+                }
                 _ => return Ok(self.fail()?),
             }
         }
@@ -105,13 +123,17 @@ impl<'a> Cursor<'a> {
     ) -> std::result::Result<(), E> {
         self.open(b'[')?;
         if self.peek() == Some(b']') {
-            return Ok(self.close()?);
+            self.close();
+            return Ok(());
         }
         loop {
             each(self)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
-                Some(b']') => return Ok(self.close()?),
+                Some(b']') => {
+                    self.close();
+                    return Ok(());
+                }
                 _ => return Ok(self.fail()?),
             }
         }
@@ -119,15 +141,58 @@ impl<'a> Cursor<'a> {
 
     /// Pass one value of any kind.
     pub fn skip(&mut self) -> Result<()> {
-        match self.peek() {
-            Some(b'"') => self.raw_string().map(drop),
-            Some(b'{') => self.members(|cursor, _| cursor.skip()),
-            Some(b'[') => self.elements(|cursor| cursor.skip()),
-            _ => self.scalar().map(drop),
+        let floor = self.depth;
+        loop {
+            // A value begins here.
+            match self.peek() {
+                Some(b'"') => drop(self.raw_string()?),
+                Some(b'{') => {
+                    self.open(b'{')?;
+                    if self.peek() != Some(b'}') {
+                        self.skip_key()?;
+                        continue;
+                    }
+                    self.close();
+                }
+                Some(b'[') => {
+                    self.open(b'[')?;
+                    if self.peek() != Some(b']') {
+                        continue;
+                    }
+                    self.close();
+                }
+                _ => drop(self.scalar()?),
+            }
+            // It has ended here, and with it perhaps those around it.
+            while self.depth > floor {
+                let is_in_object = self.is_in_object();
+                match self.peek() {
+                    Some(b',') => {
+                        self.at += 1;
+                        if is_in_object {
+                            self.skip_key()?;
+                        }
+                        break;
+                    }
+                    Some(b'}') if is_in_object => self.close(),
+                    Some(b']') if !is_in_object => self.close(),
+                    _ => return self.fail(),
+                }
+            }
+            if self.depth == floor {
+                return Ok(());
+            }
         }
     }
 
+    #[inline]
+    fn skip_key(&mut self) -> Result<()> {
+        self.raw_string()?;
+        self.expect(b':')
+    }
+
     /// Pass a number, true, false or null; its text.
+    #[inline]
     pub fn scalar(&mut self) -> Result<&'a str> {
         let start = self.offset();
         match self.bytes.get(start) {
@@ -206,6 +271,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    #[inline]
     fn literal(&mut self, word: &[u8]) -> Result<()> {
         if self.bytes[self.at..].starts_with(word) {
             self.at += word.len();
@@ -248,22 +314,34 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    #[inline]
     fn open(&mut self, bracket: u8) -> Result<()> {
         self.expect(bracket)?;
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
+        if self.depth == DEPTH_MAX {
             return self.fail();
         }
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<()> {
-        self.at += 1;
-        self.depth -= 1;
+        let bit = 1 << (self.depth % 64);
+        match bracket {
+            b'{' => self.kinds[self.depth / 64] |= bit,
+            _ => self.kinds[self.depth / 64] &= !bit,
+        }
+        self.depth += 1;
         Ok(())
     }
 
     #[inline]
+    fn is_in_object(&self) -> bool {
+        let level = self.depth - 1;
+        self.kinds[level / 64] >> (level % 64) & 1 == 1
+    }
+
+    #[inline]
+    fn close(&mut self) {
+        self.at += 1;
+        self.depth -= 1;
+    }
+
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Result<()> {
         if self.peek() != Some(byte) {
             return self.fail();
@@ -272,10 +350,12 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    #[cold]
     fn fail<T>(&self) -> Result<T> {
         Err(NotJson { offset: self.at })
     }
 
+    #[inline]
     fn text(&self, start: usize, end: usize) -> &'a str {
         // SAFETY: `new` checked that the bytes are UTF-8, and both ends stand beside an ASCII byte of the syntax.
         unsafe { std::str::from_utf8_unchecked(&self.bytes[start..end]) }
