@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyk8s_server.apiserver.admission.ingress_class import DefaultIngressClass
 from pyk8s_server.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
-from pyk8s_server.apiserver.admission.nodes import TaintNodesByCondition
+from pyk8s_server.apiserver.admission.nodes import PodResizeValidator, TaintNodesByCondition
 from pyk8s_server.apiserver.admission.priority import Priority
 from pyk8s_server.apiserver.admission.runtime_class import RuntimeClass
 from pyk8s_server.apiserver.admission.service_account import ServiceAccount
@@ -30,4 +30,5 @@ def default_plugins() -> list[AdmissionPlugin]:
         RuntimeClass(),
         DefaultIngressClass(),
         PersistentVolumeClaimResize(),
+        PodResizeValidator(),
     ]

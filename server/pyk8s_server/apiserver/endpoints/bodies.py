@@ -17,6 +17,7 @@ from pyk8s.errors import DecodeError
 from pyk8s_server.apiserver.endpoints.call import Backend, Call
 from pyk8s_server.apiserver.endpoints.negotiation import ACCEPTED, JSON, PROTOBUF, YAML
 from pyk8s_server.apiserver.endpoints.yaml_text import yaml_to_json
+from pyk8s_server.apiserver.registry import round_trip
 
 Json = dict[str, Any]
 
@@ -37,7 +38,7 @@ def read(backend: Backend, call: Call, gvk: str) -> bytes:
     """The body as an object of kind ``gvk``, with defaults, as JSON. Raises StatusError 400, 415."""
     media, body = media_of(call), call.request.body
     if media == PROTOBUF:
-        return backend.scheme.default(gvk, _from_protobuf(backend, gvk, body))
+        return round_trip(gvk, backend.scheme.default(gvk, _from_protobuf(backend, gvk, body)))
     problems: list[str] = []
     if media == YAML:
         body, problems = _from_yaml(gvk, body)
@@ -46,7 +47,7 @@ def read(backend: Backend, call: Call, gvk: str) -> bytes:
     except DecodeError as error:
         raise bad_request(str(error)) from error
     report(call, gvk, problems + decoded.problems if problems else decoded.problems)
-    return backend.scheme.default(gvk, decoded.value)
+    return round_trip(gvk, backend.scheme.default(gvk, decoded.value))
 
 
 def report(call: Call, gvk: str, problems: list[str]) -> None:

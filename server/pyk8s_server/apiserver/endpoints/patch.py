@@ -24,6 +24,7 @@ from pyk8s_server.apiserver.endpoints.call import Backend, Call, forbid_force, w
 from pyk8s_server.apiserver.endpoints.change import Change, missing
 from pyk8s_server.apiserver.endpoints.go_text import go_text
 from pyk8s_server.apiserver.endpoints.responses import object_response
+from pyk8s_server.apiserver.registry import round_trip
 
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
@@ -110,7 +111,7 @@ class Patcher:
             if problems and mode == "Strict":
                 raise self._unfit(patched, f"strict decoding error: {', '.join(problems)}")
             self.call.warnings.extend(problems)
-        return self.backend.scheme.default(self.gvk, decoded.value)
+        return round_trip(self.gvk, self.backend.scheme.default(self.gvk, decoded.value))
 
     def _duplicates(self) -> list[str]:
         """Fields that the patch itself names twice."""

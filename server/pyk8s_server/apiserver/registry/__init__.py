@@ -7,5 +7,6 @@ Not here: storage, endpoints, admission.
 from __future__ import annotations
 
 from pyk8s_server.apiserver.registry.kinds import lifecycle_for, strategy_for
+from pyk8s_server.apiserver.registry.round_trip import round_trip
 
-__all__ = ["lifecycle_for", "strategy_for"]
+__all__ = ["lifecycle_for", "round_trip", "strategy_for"]

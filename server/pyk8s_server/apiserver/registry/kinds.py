@@ -46,6 +46,8 @@ CLASSES: dict[tuple[str, str], type[GenericStrategy]] = {
     ("replicasets.apps", ""): objects.TemplateStrategy,
     ("statefulsets.apps", ""): objects.TemplateStrategy,
     ("daemonsets.apps", ""): objects.DaemonSetStrategy,
+    ("daemonsets.apps", "status"): objects.DaemonSetStatusStrategy,
+    ("customresourcedefinitions.apiextensions.k8s.io", ""): objects.DefinitionStrategy,
     ("controllerrevisions.apps", ""): objects.RevisionStrategy,
     ("jobs.batch", ""): JobStrategy,
     ("ingresses.networking.k8s.io", ""): objects.IngressStrategy,

@@ -15,7 +15,12 @@ from pyk8s_server.apiserver.interfaces import Context
 from pyk8s_server.apiserver.registry.pod_warnings import spec_warnings
 from pyk8s_server.apiserver.registry.strategies import GenericStrategy
 from pyk8s_server.apiserver.registry.validation import formats
-from pyk8s_server.apiserver.registry.validation.events import validate_core_event, validate_new_event
+from pyk8s_server.apiserver.registry.validation.events import (
+    validate_core_event,
+    validate_core_event_update,
+    validate_new_event,
+    validate_new_event_update,
+)
 
 Json = dict[str, Any]
 
@@ -113,6 +118,11 @@ class EventStrategy(GenericStrategy):
             return validate_new_event(obj)
         return validate_core_event(obj)
 
+    def validate_object_update(self, context: Context, obj: Json, old: Json) -> list[FieldError]:
+        if context.info.group == NEW_EVENTS:
+            return validate_new_event_update(obj, old)
+        return validate_core_event_update(obj, old)
+
 
 class LeaseStrategy(GenericStrategy):
     """leases: coordinated leader election is off by default, so its fields are dropped."""
@@ -209,6 +219,35 @@ class DaemonSetStrategy(GenericStrategy):
     def _note(self, obj: Json, generation: int) -> None:
         annotations = obj["metadata"].get("annotations") or {}
         obj["metadata"]["annotations"] = {**annotations, self.ANNOTATION: str(generation)}
+
+
+class DaemonSetStatusStrategy(GenericStrategy):
+    """daemonsets/status: the count of template versions belongs to the spec."""
+
+    def prepare_for_update(self, context: Context, obj: Json, old: Json) -> None:
+        stored = (old["metadata"].get("annotations") or {}).get(DaemonSetStrategy.ANNOTATION)
+        if stored is not None:
+            annotations = obj["metadata"].get("annotations") or {}
+            obj["metadata"]["annotations"] = {**annotations, DaemonSetStrategy.ANNOTATION: stored}
+        super().prepare_for_update(context, obj, old)
+
+
+class DefinitionStrategy(GenericStrategy):
+    """customresourcedefinitions: remember which versions objects may be stored in."""
+
+    def prepare_for_create(self, context: Context, obj: Json) -> None:
+        super().prepare_for_create(context, obj)
+        obj["status"]["storedVersions"] = self._storage_versions(obj)[:1] or None
+
+    def prepare_for_update(self, context: Context, obj: Json, old: Json) -> None:
+        super().prepare_for_update(context, obj, old)
+        known = (old.get("status") or {}).get("storedVersions") or []
+        added = [name for name in self._storage_versions(obj) if name not in known]
+        if added:
+            obj["status"] = {**(obj.get("status") or {}), "storedVersions": [*known, *added]}
+
+    def _storage_versions(self, obj: Json) -> list[str]:
+        return [v["name"] for v in (obj.get("spec") or {}).get("versions") or () if v.get("storage")]
 
 
 class TemplateStrategy(GenericStrategy):

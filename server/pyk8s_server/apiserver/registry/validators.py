@@ -19,6 +19,7 @@ from pyk8s_server.apiserver.registry.validation import (
     batch,
     cluster_objects,
     core,
+    definitions,
     endpoints,
     events,
     flow_control,
@@ -61,8 +62,8 @@ VALIDATORS: dict[tuple[str, str], Validators] = {
     ("v1/Namespace", "finalize"): Validators(None, core.validate_namespace_finalize),
     ("v1/Node", ""): Validators(nodes.validate_node, nodes.validate_node_update),
     ("v1/Node", "status"): Validators(nodes.validate_node, nodes.validate_node_update),
-    ("v1/Event", ""): Validators(events.validate_core_event, events.validate_event_update),
-    ("events.k8s.io/v1/Event", ""): Validators(events.validate_new_event, events.validate_event_update),
+    ("v1/Event", ""): Validators(events.validate_core_event, events.validate_core_event_update),
+    ("events.k8s.io/v1/Event", ""): Validators(events.validate_new_event, events.validate_new_event_update),
     ("v1/Endpoints", ""): Validators(endpoints.validate_endpoints),
     ("discovery.k8s.io/v1/EndpointSlice", ""): Validators(endpoints.validate_slice, endpoints.validate_slice_update),
     ("coordination.k8s.io/v1/Lease", ""): Validators(core.validate_lease),
@@ -143,6 +144,9 @@ VALIDATORS: dict[tuple[str, str], Validators] = {
         flow_control.validate_priority_level
     ),
     ("apiregistration.k8s.io/v1/APIService", ""): Validators(cluster_objects.validate_api_service),
+    ("apiextensions.k8s.io/v1/CustomResourceDefinition", ""): Validators(
+        definitions.validate_definition, definitions.validate_definition_update
+    ),
     ("node.k8s.io/v1/RuntimeClass", ""): Validators(
         cluster_objects.validate_runtime_class, cluster_objects.validate_runtime_class_update
     ),

@@ -29,18 +29,20 @@ CORE_NAMES = {
 FROZEN = (
     "involvedObject",
     "reason",
-    "message",
     "source",
+    "message",
     "firstTimestamp",
     "lastTimestamp",
     "count",
-    "reportingComponent",
-    "reportingInstance",
+    "reason",
     "type",
     "eventTime",
     "action",
     "related",
+    "reportingComponent",
+    "reportingInstance",
 )
+"""What an update through the newer group may not change, in the order of the reports; the reason is reported twice."""
 
 
 def core_form(event: Json) -> Json:
@@ -65,7 +67,8 @@ def validate_new_event(event: Json) -> list[FieldError]:
     errors = _namespace(form)
     if form.get("eventTime") is None:
         errors.append(required("eventTime"))
-    errors += _new_form(form, "reportingController")
+    else:
+        errors += _new_form(form, "reportingController")
     note = form.get("message") or ""
     if formats.length_bytes(note) > NOTE_BYTES_MAX:
         errors.append(invalid("message", "", f"can have at most {NOTE_BYTES_MAX} characters"))
@@ -73,7 +76,7 @@ def validate_new_event(event: Json) -> list[FieldError]:
     if (kind := form.get("type", "")) not in ("Normal", "Warning"):
         errors.append(invalid("type", "", f"has invalid value: {kind}"))
     errors += (
-        invalid(name, form[name], "needs to be unset")
+        invalid(name, "", "needs to be unset")
         for name in ("firstTimestamp", "lastTimestamp", "count", "source")
         if form.get(name)
     )
@@ -127,12 +130,15 @@ def _is_cluster_scoped(involved: Json) -> bool | None:
     return None
 
 
-def validate_event_update(event: Json, old: Json) -> list[FieldError]:
-    """Events of the new form are frozen, but for their series."""
+def validate_core_event_update(event: Json, old: Json) -> list[FieldError]:
+    """v1: anything may change, as recorders of old count up."""
+    return _namespace(event)
+
+
+def validate_new_event_update(event: Json, old: Json) -> list[FieldError]:
+    """events.k8s.io/v1: events are frozen, but for their series."""
     form, before = core_form(event), core_form(old)
-    if before.get("eventTime") is None:
-        return []
-    return [
+    return _namespace(form) + [
         invalid(_shown(name), form.get(name), formats.IMMUTABLE)
         for name in FROZEN
         if form.get(name) != before.get(name)
