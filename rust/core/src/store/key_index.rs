@@ -65,7 +65,7 @@ impl KeyRange<'_> {
 
 impl KeyIndex {
     pub fn get(&self, key: &str) -> Option<&Arc<Version>> {
-        self.living.get_by(|stored| (**stored).cmp(key))
+        self.living.get_by(key.as_bytes(), |stored| (**stored).cmp(key))
     }
 
     /// The version alive at `revision`.
@@ -73,7 +73,7 @@ impl KeyIndex {
         if let Some(version) = self.get(key).filter(|version| version.mod_revision <= revision) {
             return Some(version);
         }
-        alive_at(self.superseded.get_by(|stored| (**stored).cmp(key))?, revision)
+        alive_at(self.superseded.get_by(key.as_bytes(), |stored| (**stored).cmp(key))?, revision)
     }
 
     /// Versions that are kept for reads of the past.

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::error::StoreError;
+use super::node_keys::TreeKey;
 use super::tree::Tree;
 use super::version::Version;
 
@@ -26,6 +27,8 @@ struct Deadline {
 }
 
 impl Eq for Deadline {}
+
+impl TreeKey for Deadline {}
 
 impl Ord for Deadline {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {

@@ -16,6 +16,7 @@ pub mod frame;
 mod key_index;
 mod lease;
 pub mod mutation;
+mod node_keys;
 pub mod notifier;
 pub mod read;
 pub mod record;

@@ -24,6 +24,9 @@ pub struct SelectIndex {
 impl SelectIndex {
     /// Moves a key from the terms of its old state to those of its new one.
     pub fn follow(&mut self, before: Option<&Version>, after: Option<&Version>) {
+        if [before, after].into_iter().flatten().all(|version| version.object.is_none()) {
+            return;
+        }
         if let (Some(before), Some(after)) = (before, after) {
             if terms_of(before).eq(terms_of(after)) {
                 return;
@@ -45,14 +48,14 @@ impl SelectIndex {
     }
 
     fn insert(&mut self, term: &str, key: &Arc<str>) {
-        match self.terms.get_mut_by(|stored| (**stored).cmp(term)) {
+        match self.terms.get_mut_by(term.as_bytes(), |stored| (**stored).cmp(term)) {
             Some(keys) => drop(keys.insert(key.clone(), ())),
             None => drop(self.terms.insert(term.into(), [(key.clone(), ())].into_iter().collect())),
         }
     }
 
     fn remove(&mut self, term: &str, key: &Arc<str>) {
-        if let Some(keys) = self.terms.get_mut_by(|stored| (**stored).cmp(term)) {
+        if let Some(keys) = self.terms.get_mut_by(term.as_bytes(), |stored| (**stored).cmp(term)) {
             keys.remove(key);
             if keys.is_empty() {
                 self.terms.remove(&Arc::from(term));
@@ -110,7 +113,7 @@ impl SelectIndex {
     fn under(&self, term: Term<'_>) -> Option<&Keys> {
         let mut name = String::new();
         term.write(&mut name);
-        self.terms.get_by(|stored| (**stored).cmp(&name))
+        self.terms.get_by(name.as_bytes(), |stored| (**stored).cmp(&name))
     }
 
     /// The lists of every value that a label has.

@@ -8,6 +8,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::node_keys::{NodeKeys, TreeKey};
+
 /// Entries of a node. A copy after a fork moves two times as many words; lookups need log2 of it compares a level.
 const NODE_MAX: usize = 64;
 /// A node this small joins a neighbour when both fit into one.
@@ -20,8 +22,8 @@ pub struct Tree<K, V> {
 
 #[derive(Clone)]
 enum Node<K, V> {
-    Leaf { keys: Vec<K>, values: Vec<V> },
-    Inner { bounds: Vec<K>, children: Vec<Child<K, V>> },
+    Leaf { keys: NodeKeys<K>, values: Vec<V> },
+    Inner { bounds: NodeKeys<K>, children: Vec<Child<K, V>> },
 }
 
 struct Child<K, V> {
@@ -41,13 +43,13 @@ impl<K, V> Clone for Tree<K, V> {
     }
 }
 
-impl<K, V> Default for Tree<K, V> {
+impl<K: TreeKey, V> Default for Tree<K, V> {
     fn default() -> Self {
-        Self { root: Arc::new(Node::Leaf { keys: Vec::new(), values: Vec::new() }), len: 0 }
+        Self { root: Arc::new(Node::Leaf { keys: NodeKeys::new(Vec::new()), values: Vec::new() }), len: 0 }
     }
 }
 
-impl<K: Ord + Clone, V: Clone> Tree<K, V> {
+impl<K: TreeKey, V: Clone> Tree<K, V> {
     pub fn len(&self) -> usize {
         self.len
     }
@@ -56,33 +58,32 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         self.len == 0
     }
 
-    /// The value whose key `order` calls equal; `order` tells how a stored key stands to the one looked for.
-    pub fn get_by(&self, order: impl Fn(&K) -> Ordering) -> Option<&V> {
+    /// The value whose key `order` calls equal; `order` tells how a stored key stands to the one looked for, whose
+    /// bytes are `bytes`.
+    pub fn get_by(&self, bytes: &[u8], order: impl Fn(&K) -> Ordering) -> Option<&V> {
         let mut node = &*self.root;
         loop {
             match node {
-                Node::Leaf { keys, values } => {
-                    return keys.binary_search_by(&order).ok().map(|at| &values[at]);
-                }
-                Node::Inner { bounds, children } => node = &children[child_at(bounds, &order)].node,
+                Node::Leaf { keys, values } => return keys.find(bytes, &order).ok().map(|at| &values[at]),
+                Node::Inner { bounds, children } => node = &children[child_at(bounds, bytes, &order)].node,
             }
         }
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.get_by(|stored| stored.cmp(key))
+        self.get_by(key.bytes(), |stored| stored.cmp(key))
     }
 
     /// The value to be changed in place; copies the shared nodes on the way.
-    pub fn get_mut_by(&mut self, order: impl Fn(&K) -> Ordering) -> Option<&mut V> {
+    pub fn get_mut_by(&mut self, bytes: &[u8], order: impl Fn(&K) -> Ordering) -> Option<&mut V> {
         let mut node = Arc::make_mut(&mut self.root);
         loop {
             match node {
                 Node::Leaf { keys, values } => {
-                    return keys.binary_search_by(&order).ok().map(|at| &mut values[at]);
+                    return keys.find(bytes, &order).ok().map(|at| &mut values[at]);
                 }
                 Node::Inner { bounds, children } => {
-                    let at = child_at(bounds, &order);
+                    let at = child_at(bounds, bytes, &order);
                     node = Arc::make_mut(&mut children[at].node);
                 }
             }
@@ -90,7 +91,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     }
 
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.get_mut_by(|stored| stored.cmp(key))
+        self.get_mut_by(key.bytes(), |stored| stored.cmp(key))
     }
 
     /// Puts the value under the key; returns the one it replaced.
@@ -99,7 +100,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         if let Some((bound, right)) = split {
             let left = std::mem::take(self).root;
             let children = vec![Child::of(left), Child::of(right)];
-            self.root = Arc::new(Node::Inner { bounds: vec![bound], children });
+            self.root = Arc::new(Node::Inner { bounds: NodeKeys::new(vec![bound]), children });
             self.len = self.root.count();
         } else if replaced.is_none() {
             self.len += 1;
@@ -126,10 +127,10 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         loop {
             match node {
                 Node::Leaf { keys, .. } => {
-                    return rank + keys.partition_point(|stored| order(stored) == Ordering::Less);
+                    return rank + keys.as_slice().partition_point(|stored| order(stored) == Ordering::Less);
                 }
                 Node::Inner { bounds, children } => {
-                    let at = bounds.partition_point(|bound| order(bound) == Ordering::Less);
+                    let at = bounds.as_slice().partition_point(|bound| order(bound) == Ordering::Less);
                     rank += children[..at].iter().map(|child| child.count).sum::<usize>();
                     node = &children[at].node;
                 }
@@ -143,11 +144,11 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
         loop {
             match node {
                 Node::Leaf { keys, values } => {
-                    let at = keys.partition_point(|stored| order(stored) == Ordering::Less);
-                    return Iter { path, keys: &keys[at..], values: &values[at..] };
+                    let at = keys.as_slice().partition_point(|stored| order(stored) == Ordering::Less);
+                    return Iter { path, keys: &keys.as_slice()[at..], values: &values[at..] };
                 }
                 Node::Inner { bounds, children } => {
-                    let at = bounds.partition_point(|bound| order(bound) == Ordering::Less);
+                    let at = bounds.as_slice().partition_point(|bound| order(bound) == Ordering::Less);
                     path.push(&children[at + 1..]);
                     node = &children[at].node;
                 }
@@ -160,7 +161,7 @@ impl<K: Ord + Clone, V: Clone> Tree<K, V> {
     }
 }
 
-impl<K: Ord + Clone, V: Clone> FromIterator<(K, V)> for Tree<K, V> {
+impl<K: TreeKey, V: Clone> FromIterator<(K, V)> for Tree<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut tree = Self::default();
         for (key, value) in entries {
@@ -177,7 +178,7 @@ pub struct Iter<'a, K, V> {
     values: &'a [V],
 }
 
-impl<'a, K, V> Iterator for Iter<'a, K, V> {
+impl<'a, K: TreeKey, V> Iterator for Iter<'a, K, V> {
     type Item = (&'a K, &'a V);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -189,7 +190,7 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
             };
             *siblings = rest;
             match &*first.node {
-                Node::Leaf { keys, values } => (self.keys, self.values) = (keys, values),
+                Node::Leaf { keys, values } => (self.keys, self.values) = (keys.as_slice(), values),
                 Node::Inner { children, .. } => self.path.push(children),
             }
         }
@@ -200,11 +201,14 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
 }
 
 /// Which child may hold the key: the one after the last bound that is not above it.
-fn child_at<K>(bounds: &[K], order: &impl Fn(&K) -> Ordering) -> usize {
-    bounds.partition_point(|bound| order(bound) != Ordering::Greater)
+fn child_at<K: TreeKey>(bounds: &NodeKeys<K>, bytes: &[u8], order: &impl Fn(&K) -> Ordering) -> usize {
+    match bounds.find(bytes, order) {
+        Ok(at) => at + 1,
+        Err(at) => at,
+    }
 }
 
-impl<K: Ord + Clone, V: Clone> Child<K, V> {
+impl<K: TreeKey, V: Clone> Child<K, V> {
     fn of(node: Arc<Node<K, V>>) -> Self {
         Self { count: node.count(), node }
     }
@@ -212,7 +216,7 @@ impl<K: Ord + Clone, V: Clone> Child<K, V> {
 
 type Split<K, V> = Option<(K, Arc<Node<K, V>>)>;
 
-impl<K: Ord + Clone, V: Clone> Node<K, V> {
+impl<K: TreeKey, V: Clone> Node<K, V> {
     fn count(&self) -> usize {
         match self {
             Node::Leaf { keys, .. } => keys.len(),
@@ -230,7 +234,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
 
     fn insert(&mut self, key: K, value: V) -> (Option<V>, Split<K, V>) {
         match self {
-            Node::Leaf { keys, values } => match keys.binary_search(&key) {
+            Node::Leaf { keys, values } => match keys.find(key.bytes(), &|stored: &K| stored.cmp(&key)) {
                 Ok(at) => (Some(std::mem::replace(&mut values[at], value)), None),
                 Err(at) => {
                     keys.insert(at, key);
@@ -239,7 +243,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
                 }
             },
             Node::Inner { bounds, children } => {
-                let at = child_at(bounds, &|stored: &K| stored.cmp(&key));
+                let at = child_at(bounds, key.bytes(), &|stored: &K| stored.cmp(&key));
                 let (replaced, split) = Arc::make_mut(&mut children[at].node).insert(key, value);
                 if let Some((bound, right)) = split {
                     children[at] = Child::of(children[at].node.clone());
@@ -256,17 +260,17 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
     fn remove(&mut self, key: &K) -> Option<V> {
         match self {
             Node::Leaf { keys, values } => {
-                let at = keys.binary_search(key).ok()?;
+                let at = keys.find(key.bytes(), &|stored: &K| stored.cmp(key)).ok()?;
                 keys.remove(at);
                 Some(values.remove(at))
             }
             Node::Inner { bounds, children } => {
-                let at = child_at(bounds, &|stored: &K| stored.cmp(key));
+                let at = child_at(bounds, key.bytes(), &|stored: &K| stored.cmp(key));
                 let removed = Arc::make_mut(&mut children[at].node).remove(key)?;
                 children[at].count -= 1;
                 if children[at].count == 0 {
                     children.remove(at);
-                    if !bounds.is_empty() {
+                    if bounds.len() > 0 {
                         bounds.remove(at.saturating_sub(1));
                     }
                 } else if children[at].node.width() < NODE_SMALL && children.len() > 1 {
@@ -279,18 +283,18 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
 }
 
 /// Halves a leaf that is too wide. A key appended at the end goes alone: rising keys leave full leaves behind.
-fn split_leaf<K: Ord + Clone, V: Clone>(keys: &mut Vec<K>, values: &mut Vec<V>, at: usize) -> Split<K, V> {
+fn split_leaf<K: TreeKey, V: Clone>(keys: &mut NodeKeys<K>, values: &mut Vec<V>, at: usize) -> Split<K, V> {
     if keys.len() <= NODE_MAX {
         return None;
     }
     let middle = if at + 1 == keys.len() { at } else { keys.len() / 2 };
     let right = Node::Leaf { keys: keys.split_off(middle), values: values.split_off(middle) };
     let Node::Leaf { keys, .. } = &right else { unreachable!("built as a leaf in the line above") };
-    Some((keys[0].clone(), Arc::new(right)))
+    Some((keys.as_slice()[0].clone(), Arc::new(right)))
 }
 
-fn split_inner<K: Ord + Clone, V: Clone>(
-    bounds: &mut Vec<K>,
+fn split_inner<K: TreeKey, V: Clone>(
+    bounds: &mut NodeKeys<K>,
     children: &mut Vec<Child<K, V>>,
     at: usize,
 ) -> Split<K, V> {
@@ -304,8 +308,8 @@ fn split_inner<K: Ord + Clone, V: Clone>(
 }
 
 /// Joins the children `at` and `at + 1` when they fit into one node.
-fn join_neighbours<K: Ord + Clone, V: Clone>(
-    bounds: &mut Vec<K>,
+fn join_neighbours<K: TreeKey, V: Clone>(
+    bounds: &mut NodeKeys<K>,
     children: &mut Vec<Child<K, V>>,
     at: usize,
 ) {
@@ -318,15 +322,14 @@ fn join_neighbours<K: Ord + Clone, V: Clone>(
     left.count += right.count;
     match (Arc::make_mut(&mut left.node), Arc::unwrap_or_clone(right.node)) {
         (Node::Leaf { keys, values }, Node::Leaf { keys: more_keys, values: more_values }) => {
-            keys.extend(more_keys);
+            keys.extend(more_keys.into_vec());
             values.extend(more_values);
         }
         (
             Node::Inner { bounds: low, children: nodes },
             Node::Inner { bounds: high, children: more_nodes },
         ) => {
-            low.push(bound);
-            low.extend(high);
+            low.extend(std::iter::once(bound).chain(high.into_vec()));
             nodes.extend(more_nodes);
         }
         _ => unreachable!("all leaves of a tree are at the same depth"),
@@ -339,11 +342,13 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
+    impl TreeKey for u32 {}
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn behaves_as_a_btree_map(steps in prop::collection::vec((0u16..600, any::<bool>()), 1..1500)) {
+        fn behaves_as_a_btree_map(steps in prop::collection::vec((0u32..600, any::<bool>()), 1..1500)) {
             let (mut tree, mut model) = (Tree::default(), BTreeMap::new());
             let mut forks = Vec::new();
             for (step, (key, is_removed)) in steps.into_iter().enumerate() {
@@ -364,6 +369,28 @@ mod tests {
                 prop_assert!(tree.iter_from(|k| k.cmp(&300)).eq(model.range(300..)));
                 prop_assert!(model.iter().all(|(key, value)| tree.get(key) == Some(value)));
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn texts_that_share_their_beginnings_are_told_apart(
+            steps in prop::collection::vec(("(/pods/|/pods/default/|/n)?[ab\0é]{0,12}", any::<bool>()), 1..800),
+        ) {
+            let (mut tree, mut model) = (Tree::default(), BTreeMap::new());
+            for (step, (key, is_removed)) in steps.into_iter().enumerate() {
+                let key: Arc<str> = key.into();
+                if is_removed {
+                    prop_assert_eq!(tree.remove(&key), model.remove(&key));
+                } else {
+                    prop_assert_eq!(tree.insert(key.clone(), step), model.insert(key.clone(), step));
+                }
+                prop_assert_eq!(tree.get(&key), model.get(&key));
+            }
+            prop_assert!(tree.iter().eq(model.iter()));
+            prop_assert!(model.iter().all(|(key, value)| tree.get(key) == Some(value)));
         }
     }
 
