@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from fake_api import FakeApi
 from pyk8s.api.http import Request, Response, UserInfo
 from pyk8s.api.status import StatusError
@@ -24,7 +33,7 @@ def config_map(name: str, **data: str) -> Json:
     return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": name, "namespace": "ns"}, "data": data}
 
 
-async def serve(handler: Any) -> tuple[web.AppRunner, str]:
+async def serve(handler: Any, *, tls: ssl.SSLContext | None = None) -> tuple[web.AppRunner, str]:
     """An HTTP server in front of a `Handler`, on a free port."""
 
     async def answer(http: web.Request) -> web.StreamResponse:
@@ -45,8 +54,8 @@ async def serve(handler: Any) -> tuple[web.AppRunner, str]:
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    return runner, f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
 
 
 @pytest.fixture(params=["memory", "http"])
@@ -160,3 +169,75 @@ def test_a_certificate_that_cannot_be_read_is_one_line() -> None:
 
     with pytest.raises(KubeconfigError, match="context 'dev': its certificate"):
         ssl_context(access)
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority()
+
+
+class Authority:
+    """A CA for one test run, with a certificate for 127.0.0.1 and one for a client."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test-ca")])
+        constraint = x509.BasicConstraints(ca=True, path_length=None)
+        self.ca = _pem(self._builder(self._name, self._key).add_extension(constraint, True).sign(self._key, SHA256()))
+
+    def issue(self, name: str) -> tuple[bytes, bytes]:
+        """(certificate, key) as PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        addresses = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = self._builder(subject, key).add_extension(addresses, False).add_extension(issuer, False)
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return _pem(builder.sign(self._key, SHA256())), private
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self._name).public_key(key.public_key())
+        builder = builder.serial_number(x509.random_serial_number())
+        builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+        return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(Encoding.PEM)
+
+
+@pytest.fixture
+async def tls_address(authority: Authority, api: FakeApi, tmp_path: Path) -> AsyncIterator[str]:
+    """A server that asks for client certificates of the authority."""
+    certificate, key = authority.issue("server")
+    (tmp_path / "server.pem").write_bytes(certificate + key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=authority.ca.decode())
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(tmp_path / "server.pem")
+    runner, address = await serve(api.handle, tls=context)
+    yield address
+    await runner.cleanup()
+
+
+async def test_a_client_certificate_opens_the_door(authority: Authority, tls_address: str) -> None:
+    certificate, key = authority.issue("admin")
+    access = ClusterAccess(tls_address, ca_data=authority.ca, client_cert_data=certificate, client_key_data=key)
+    client = RestClient(HttpTransport.from_access(access))
+
+    assert (await client.list(CONFIG_MAPS))["items"] == []
+    await client.close()
+
+
+@pytest.mark.parametrize("has_certificate", [False, True], ids=["no certificate", "another CA"])
+async def test_without_the_right_certificates_nobody_gets_in(
+    authority: Authority, tls_address: str, has_certificate: bool
+) -> None:
+    certificate, key = authority.issue("admin") if has_certificate else (b"", b"")
+    ca = Authority().ca if has_certificate else authority.ca
+    access = ClusterAccess(tls_address, ca_data=ca, client_cert_data=certificate, client_key_data=key)
+    client = RestClient(HttpTransport.from_access(access))
+
+    with pytest.raises(OSError):
+        await client.list(CONFIG_MAPS)
+    await client.close()

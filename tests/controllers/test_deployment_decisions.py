@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyk8s.api.clock import rfc3339
 from pyk8s.controllers import deployment_decisions as decide
 from pyk8s.controllers import deployment_status as status_of
@@ -193,3 +195,35 @@ def test_the_template_hash_is_short_stable_and_knows_collisions() -> None:
     assert 1 <= len(digest) <= 10
     assert set(digest) <= set("bcdfghjklmnpqrstvwxz2456789")
     assert len({digest, template_hash(template, 1), template_hash(template, 2)}) == 3
+
+
+IntOrPercent = st.one_of(st.integers(0, 12), st.integers(0, 100).map(lambda share: f"{share}%"))
+
+
+@given(st.integers(0, 30), IntOrPercent, IntOrPercent, st.lists(st.integers(0, 12), max_size=3), st.integers(1, 9))
+@settings(deadline=None)
+def test_any_rollout_ends_and_stays_within_its_bounds(
+    wanted: int, surge: int | str, unavailable: int | str, old_sizes: list[int], pace: int
+) -> None:
+    spec = deployment(wanted, surge, unavailable)
+    old = [replica_set("abc"[index], size) for index, size in enumerate(old_sizes)]
+    new = replica_set("z", 0)
+    total_max = max(wanted + decide.max_surge(spec), sum(old_sizes))
+    available_min = min(wanted - decide.max_unavailable(spec), sum(old_sizes))
+
+    for _ in range(500):
+        size = decide.replicas_of(new)
+        target = wanted if size > wanted else decide.new_set_replicas(spec, [*old, new], size)
+        new["spec"]["replicas"] = target
+        if target == size:
+            for name, smaller in decide.old_set_sizes(spec, old, new).items():
+                rs = next(rs for rs in old if rs["metadata"]["name"] == name)
+                rs["spec"]["replicas"] = smaller
+                rs["status"]["availableReplicas"] = min(smaller, decide.available_of(rs))
+        assert decide.total_replicas([*old, new]) <= total_max
+        assert sum(map(decide.available_of, [*old, new])) >= available_min
+        # A few of the new pods become available in each step.
+        new["status"]["availableReplicas"] += min(pace, decide.replicas_of(new) - decide.available_of(new))
+        if decide.total_replicas(old) == 0 and decide.available_of(new) == wanted:
+            return
+    raise AssertionError("the rollout did not end within 500 steps")

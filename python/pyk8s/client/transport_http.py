@@ -22,6 +22,10 @@ CONNECT_TIMEOUT_S = 10.0
 # The API server itself gives up on a request after 60 s; the rest is for the way.
 REQUEST_TIMEOUT_S = 75.0
 IDLE_CONNECTION_TIMEOUT_S = 90.0
+# A reflector's watch ends after ten minutes at most: a longer silence is a connection whose other end is gone.
+WATCH_SILENCE_S_MAX = 660.0
+REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S, sock_read=WATCH_SILENCE_S_MAX)
 
 
 class HttpTransport:
@@ -54,7 +58,7 @@ class HttpTransport:
 
     async def _send(self, request: Request) -> Response:
         is_watch = any(name == "watch" and value in ("true", "1") for name, value in request.query)
-        timeout = aiohttp.ClientTimeout(total=None if is_watch else REQUEST_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+        timeout = WATCH_TIMEOUT if is_watch else REQUEST_TIMEOUT
         answer = await self._open().request(
             request.method,
             URL(self._base + request.path).with_query(request.query),
