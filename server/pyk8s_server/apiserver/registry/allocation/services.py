@@ -7,6 +7,7 @@ Not here: several API servers on one store; each would have pools of its own.
 from __future__ import annotations
 
 import ipaddress
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,24 @@ class Taken:
     old_ports: list[int] = field(default_factory=list)
 
 
+class SharedPorts:
+    """The node ports of one service so far: ports of one number and two protocols share theirs."""
+
+    def __init__(self) -> None:
+        self._by_number: dict[int, tuple[int, set[str]]] = {}
+
+    def wish(self, entry: Json) -> int:
+        """The node port that a service's port asks for, itself or by what it shares; 0 for none."""
+        shared, protocols = self._by_number.get(entry.get("port", 0), (0, set()))
+        given = int(entry.get("nodePort") or 0)
+        return given or (0 if entry.get("protocol", "TCP") in protocols else shared)
+
+    def note(self, entry: Json, node_port: int) -> None:
+        entry["nodePort"] = node_port
+        _, protocols = self._by_number.get(entry.get("port", 0), (0, set()))
+        self._by_number[entry.get("port", 0)] = (node_port, protocols | {entry.get("protocol", "TCP")})
+
+
 class ServiceLifecycle:
     """The `Lifecycle` of services, one per API server."""
 
@@ -51,15 +70,19 @@ class ServiceLifecycle:
         self.addresses = NumberPool(first, last, reserved_count=reserved)
         self.ports = NumberPool(NODE_PORT_FIRST, NODE_PORT_LAST, reserved_count=RESERVED_PORTS)
         self._is_loaded = False
+        self._loading = threading.Lock()
 
     def load(self, context: Context) -> None:
         """Mark what stored services hold; runs once, before anything is given out."""
         if self._is_loaded:
             return
-        self._is_loaded = True
-        for service in context.reader.list(self._resource):
-            self.addresses.take_all(held_addresses(service))
-            self.ports.take_all(held_ports(service))
+        with self._loading:
+            if self._is_loaded:
+                return
+            for service in context.reader.list(self._resource):
+                self.addresses.take_all(held_addresses(service))
+                self.ports.take_all(held_ports(service))
+            self._is_loaded = True
 
     def allocate(self, context: Context, obj: Json, old: Json | None) -> Release:
         self.load(context)
@@ -166,39 +189,21 @@ class ServiceLifecycle:
     def _take_ports(self, context: Context, obj: Json, old: Json | None, taken: Taken) -> None:
         spec = obj["spec"]
         held = held_ports(old) if old is not None else set()
-        by_number: dict[int, tuple[int, set[str]]] = {}
         if spec.get("type") in ("NodePort", "LoadBalancer"):
+            shared = SharedPorts()
             for i, entry in enumerate(spec.get("ports") or ()):
-                self._node_port(context, obj, i, entry, held, taken, by_number)
+                wish = shared.wish(entry)
+                if not wish and not allocates_node_ports(spec):
+                    continue
+                if wish not in held and wish not in taken.ports:
+                    wish = self._port(context, obj, f"spec.ports[{i}].nodePort", wish)
+                    taken.ports.append(wish)
+                shared.note(entry, wish)
         if needs_health_check(spec):
             wish = spec.get("healthCheckNodePort") or 0
             if wish not in held:
-                number = self._port(context, obj, "spec.healthCheckNodePort", wish)
-                spec["healthCheckNodePort"] = number
-                taken.ports.append(number)
-
-    def _node_port(
-        self,
-        context: Context,
-        obj: Json,
-        index: int,
-        entry: Json,
-        held: set[int],
-        taken: Taken,
-        by_number: dict[int, tuple[int, set[str]]],
-    ) -> None:
-        """One port of a service; ports of one number and two protocols share their node port."""
-        wish, protocol = entry.get("nodePort") or 0, entry.get("protocol", "TCP")
-        if not wish and not allocates_node_ports(obj["spec"]):
-            return
-        shared, protocols = by_number.get(entry.get("port", 0), (0, set()))
-        if not wish and shared and protocol not in protocols:
-            wish = shared
-        if wish not in held and wish not in taken.ports:
-            wish = self._port(context, obj, f"spec.ports[{index}].nodePort", wish)
-            taken.ports.append(wish)
-        entry["nodePort"] = wish
-        by_number[entry.get("port", 0)] = (wish, protocols | {protocol})
+                spec["healthCheckNodePort"] = self._port(context, obj, "spec.healthCheckNodePort", wish)
+                taken.ports.append(spec["healthCheckNodePort"])
 
     def _port(self, context: Context, obj: Json, path: str, wish: int) -> int:
         if not wish:
