@@ -1,6 +1,7 @@
 """The Rust engine behind `pyk8s.core`; what each call means is told in `pyk8s.core.interfaces`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from typing import Literal, final
 
 from pyk8s.core.interfaces import Compare, EventType, Operation
@@ -95,6 +96,17 @@ class Store:
     def compact_revision(self) -> int: ...
     @property
     def durable_revision(self) -> int: ...
+    @staticmethod
+    def open(
+        path: str | PathLike[str],
+        *,
+        objects: bool = False,
+        durability: Literal["none", "buffered", "fsync"] = "buffered",
+        wal_bytes_max: int = 67_108_864,
+    ) -> Store: ...
+    def snapshot_save(self, path: str | PathLike[str]) -> int: ...
+    @staticmethod
+    def snapshot_restore(snapshot: str | PathLike[str], path: str | PathLike[str]) -> None: ...
     def get(self, key: str, revision: int = 0) -> KeyValue | None: ...
     def range(
         self,

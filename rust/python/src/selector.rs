@@ -1,6 +1,5 @@
 //! Binding of the selector room: `Selection`.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -30,9 +29,9 @@ fn text_map(mapping: &Bound<'_, PyMapping>) -> PyResult<HashMap<String, String>>
 #[pymethods]
 impl Selection {
     #[new]
-    #[pyo3(signature = (labels = Cow::Borrowed(""), fields = Cow::Borrowed("")))]
-    fn new(py: Python<'_>, labels: Cow<'_, str>, fields: Cow<'_, str>) -> PyResult<Self> {
-        built(py, CoreSelection::parse(&labels, &fields))
+    #[pyo3(signature = (labels = "", fields = ""))]
+    fn new(py: Python<'_>, labels: &str, fields: &str) -> PyResult<Self> {
+        built(py, CoreSelection::parse(labels, fields))
     }
 
     #[staticmethod]

@@ -209,6 +209,9 @@ impl Notifier {
     }
 }
 
+// A signature shows its default only when it is a literal.
+const _: () = assert!(WAL_BYTES_MAX == 67_108_864);
+
 /// A multi-version key-value store with watches.
 #[pyclass(frozen, module = "pyk8s._core")]
 pub struct Store {
@@ -257,7 +260,7 @@ impl Store {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (path, *, objects = false, durability = "buffered", wal_bytes_max = WAL_BYTES_MAX))]
+    #[pyo3(signature = (path, *, objects = false, durability = "buffered", wal_bytes_max = 67_108_864))]
     fn open(
         py: Python<'_>,
         path: PathBuf,
