@@ -43,8 +43,9 @@ class Defaults:
     """``document``: the parsed defaults table."""
 
     def __init__(self, document: dict[str, Any], messages: Messages) -> None:
-        self.nodes: dict[str, Any] = document["nodes"]
-        self.kinds: dict[str, str] = document["kinds"]
+        # A scheme for patches alone comes with an empty table.
+        self.nodes: dict[str, Any] = document.get("nodes", {})
+        self.kinds: dict[str, str] = document.get("kinds", {})
         self.messages = messages
 
     def apply(self, kind: str, message: Message, target: Object) -> None:

@@ -82,7 +82,8 @@ impl Defaults {
                 }
             }
         }
-        let nodes: Table<Node> = nodes.expect("the defaults table has nodes");
+        // A scheme for patches alone comes with an empty table.
+        let nodes: Table<Node> = nodes.unwrap_or_else(|| Table::index(text, &mut Reader::new("{}")));
         let names = kinds.as_object().into_iter().flatten();
         let ids = names.filter_map(|(kind, node)| Some((kind.clone(), nodes.id(node.as_str()?)?)));
         Defaults { kinds: ids.collect(), nodes }
