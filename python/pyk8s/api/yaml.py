@@ -19,8 +19,8 @@ import yaml
 DEPTH_MAX = 200
 """As deep as JSON bodies may nest."""
 
-NODES_MAX = 1_000_000
-"""Values after aliases are resolved: a 3 MiB body holds fewer unless aliases multiply them."""
+ALIASED_NODES_MAX = 100_000
+"""Values that aliases may add: without aliases a text has no more values than bytes."""
 
 DOCUMENTS_MAX = 10_000
 """Documents in one file."""
@@ -74,7 +74,7 @@ def _documents(text: bytes, *, documents_max: int) -> Iterator[Document]:
         for _ in range(documents_max):
             if not loader.check_node():
                 return
-            reader = _Reader()
+            reader = _Reader(len(text) + ALIASED_NODES_MAX)
             node = loader.get_node()
             value = None if node is None else reader.value(node, 0)
             yield Document(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(), reader.problems)
@@ -94,9 +94,9 @@ _Loader.add_implicit_resolver(PLAIN, re.compile(""), None)
 class _Reader:
     """Turns the nodes of one document into values."""
 
-    def __init__(self) -> None:
+    def __init__(self, nodes_max: int) -> None:
         self.problems: list[str] = []
-        self.nodes_left = NODES_MAX
+        self.nodes_left = nodes_max
 
     def value(self, node: yaml.Node, depth: int) -> Any:
         self.nodes_left -= 1
