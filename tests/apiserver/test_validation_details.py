@@ -169,3 +169,20 @@ async def test_a_pod_is_resized_only_on_a_node_that_exists() -> None:
     with pytest.raises(StatusError, match='node "n1" not found'):
         for plugin in default_plugins():
             await plugin.validate(request)
+
+
+@pytest.mark.parametrize("given", ["serviceAccountName", "serviceAccount"])
+def test_either_spelling_of_the_account_fills_in_the_other(given: str) -> None:
+    body = {"metadata": {}, "spec": {"template": {"spec": {given: "own"}}}}
+
+    spec = orjson.loads(round_trip("apps/v1/Deployment", orjson.dumps(body)))["spec"]["template"]["spec"]
+
+    assert spec == {"serviceAccountName": "own", "serviceAccount": "own"}
+
+
+def test_a_daemon_set_counts_its_templates_from_zero_until_created() -> None:
+    body: Json = {"metadata": {"name": "d"}, "spec": {}}
+
+    meta = orjson.loads(round_trip("apps/v1/DaemonSet", orjson.dumps(body)))["metadata"]
+
+    assert meta["annotations"] == {"deprecated.daemonset.template.generation": "0"}
