@@ -1,11 +1,10 @@
 """Health, version, metrics, headers: what people and monitors read."""
 
 import pytest
-
 from tests.apiserver.api import CONFIG_MAPS, Api
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/livez/ping", "/readyz/etcd"])
+@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/livez/ping", "/livez/etcd"])
 async def test_health_is_ok_to_anyone(api, path):
     answer = await Api(api.server, user=None)("GET", path)
 

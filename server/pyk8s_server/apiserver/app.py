@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from fastapi import FastAPI
+
 from pyk8s import core
 from pyk8s.api.clock import Clock
 from pyk8s.api.http import Request, Response, UserInfo
@@ -20,13 +21,13 @@ from pyk8s.api.resources import resources
 from pyk8s.api.status import StatusError
 from pyk8s.api.tables import scheme_tables
 from pyk8s.core.interfaces import Scheme, Store
-
 from pyk8s_server.apiserver import asgi, bootstrap
 from pyk8s_server.apiserver.admission import default_plugins
 from pyk8s_server.apiserver.admission.chain import Chain
 from pyk8s_server.apiserver.endpoints import discovery, openapi, router, status, version
 from pyk8s_server.apiserver.endpoints.call import Backend
 from pyk8s_server.apiserver.endpoints.health import Health
+from pyk8s_server.apiserver.endpoints.health_names import START_UP_CHECKS
 from pyk8s_server.apiserver.endpoints.metrics import CONTENT_TYPE, Metrics, head, sample
 from pyk8s_server.apiserver.endpoints.scope import Scopes
 from pyk8s_server.apiserver.filters import limits
@@ -94,11 +95,12 @@ class ApiServer(FastAPI):
         )
         self.backend.metrics.sources.append(self._storage_lines)
         self.health = Health()
-        self.is_ready = False
+        self.is_ready = self._is_closing = False
         self.human_prefixes: tuple[str, ...] = ()
         """Paths that are FastAPI's; their routes are added by who composes the server."""
-        self.health.checks["etcd"] = self._check_store
-        self.health.ready_checks["poststarthook/start-system-namespaces-controller"] = self._check_bootstrapped
+        self.health.live_checks["etcd"] = self._check_store
+        self.health.ready_checks |= dict.fromkeys(START_UP_CHECKS, self._check_bootstrapped)
+        self.health.ready_checks["shutdown"] = self._check_not_closing
         self._maintenance: asyncio.Task[None] | None = None
 
     # -- life ----------------------------------------------------------------------------------------------
@@ -112,6 +114,7 @@ class ApiServer(FastAPI):
 
     async def close(self) -> None:
         """Stop the work in the background. Safe to call twice."""
+        self._is_closing = True
         if self._maintenance is not None:
             self._maintenance.cancel()
             await asyncio.gather(self._maintenance, return_exceptions=True)
@@ -140,6 +143,10 @@ class ApiServer(FastAPI):
 
     def _check_store(self) -> None:
         self.store.get("/registry/health")
+
+    def _check_not_closing(self) -> None:
+        if self._is_closing:
+            raise RuntimeError("the server is shutting down")
 
     def _check_bootstrapped(self) -> None:
         if not self.is_ready:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+
 from pyk8s.cli.exits import CommandError, ExitCode
 
 Name = Annotated[str, typer.Option("--name", envvar="PYK8S_NAME", help="Name of the cluster.")]
@@ -47,6 +48,9 @@ def up(
         int, typer.Option(envvar="PYK8S_PORT", min=0, max=65535, help="Port of the API server; 0: a free one.")
     ] = 0,
     durability: Annotated[str, typer.Option(help="none, buffered or fsync.")] = "buffered",
+    api_only: Annotated[
+        bool, typer.Option("--api-only", help="Run the API server alone: no controllers, scheduler, nodes.")
+    ] = False,
     kubeconfig: Kubeconfig = "",
 ) -> None:
     """Start a cluster and point kubectl at it.
@@ -55,7 +59,7 @@ def up(
     """
     from pyk8s_server.cluster import lifecycle
 
-    asked = lifecycle.Asked(name=name, nodes=nodes, port=port, data_dir=data_dir, durability=durability)
+    asked = lifecycle.Asked(name, 0 if api_only else nodes, port, data_dir, durability, api_only)
     lifecycle.up(asked, kubeconfig=kubeconfig, is_foreground=foreground)
 
 
@@ -95,7 +99,6 @@ def status(name: Name = DEFAULT, output: Output = "table") -> None:
     Example: pyk8s status -o json
     """
     from pyk8s.cli.output import print_rows
-
     from pyk8s_server.cluster import lifecycle
 
     found = lifecycle.describe(name)
@@ -111,7 +114,6 @@ def list_clusters(output: Output = "table") -> None:
     Example: pyk8s list -o wide
     """
     from pyk8s.cli.output import print_rows, say
-
     from pyk8s_server.cluster import lifecycle
     from pyk8s_server.cluster.state import all_clusters
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from pyk8s.api.clock import Clock
 from pyk8s.api.http import UserInfo
 from pyk8s.api.identity import Identity
-
 from pyk8s_server.cluster.node_count import NodeCount
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from pyk8s.core.interfaces import Store
     from pyk8s.kubelet import SimulatedNodes
     from pyk8s.scheduler import Scheduler
-
     from pyk8s_server.apiserver.app import ApiServer
 
 MASTERS = ("system:masters", "system:authenticated")
@@ -75,12 +73,12 @@ class Cluster:
         from pyk8s.kubelet import SimulatedNodes
         from pyk8s.scheduler import Scheduler
 
-        given = {"clock": self.clock, "identity": self.identity}
+        clock, identity = self.clock, self.identity
         manager = self.client(MANAGER, "kube-controller-manager")
-        self._manager = Manager(manager, root_ca=self.options.root_ca, **given)
-        self._scheduler = Scheduler(self.client(SCHEDULER, "kube-scheduler"), **given)
+        self._manager = Manager(manager, root_ca=self.options.root_ca, clock=clock, identity=identity)
+        self._scheduler = Scheduler(self.client(SCHEDULER, "kube-scheduler"), clock=clock, identity=identity)
         nodes = self.client(NODES, "kubelet")
-        self._nodes = SimulatedNodes(nodes, count=self.options.node_count, **given)
+        self._nodes = SimulatedNodes(nodes, count=self.options.node_count, clock=clock, identity=identity)
         self._node_count = NodeCount(self.client(), self._nodes, clock=self.clock)
         for part in (self._manager, self._scheduler, self._nodes, self._node_count):
             self._tasks.append(asyncio.get_running_loop().create_task(part.run()))

@@ -16,7 +16,6 @@ from typing import Any
 import pyk8s
 from pyk8s.cli.exits import CommandError, ExitCode
 from pyk8s.cli.output import say
-
 from pyk8s_server.cluster import kubeconfig as kubeconfigs
 from pyk8s_server.cluster import process
 from pyk8s_server.cluster.state import ClusterState, Settings
@@ -33,8 +32,9 @@ class Asked:
     name: str
     nodes: int
     port: int
-    data_dir: str
-    durability: str
+    data_dir: str = ""
+    durability: str = "buffered"
+    is_api_only: bool = False
 
 
 def up(asked: Asked, *, kubeconfig: str, is_foreground: bool) -> None:
@@ -141,7 +141,7 @@ def snapshot_restore(name: str, file: str) -> None:
         raise CommandError(f"cluster {name!r} exists; remove it first: pyk8s down --name {name}", ExitCode.CONFLICT)
     if not os.path.exists(file):
         raise CommandError(f"there is no file {file}", ExitCode.NOT_FOUND)
-    settings = _settings(state, Asked(name=name, nodes=1, port=0, data_dir="", durability="buffered"))
+    settings = _settings(state, Asked(name, nodes=1, port=0))
     state.save(settings)
     try:
         Store.snapshot_restore(file, settings.data_dir)
@@ -164,6 +164,7 @@ def _settings(state: ClusterState, asked: Asked) -> Settings:
         data_dir=os.path.abspath(asked.data_dir) if asked.data_dir else str(state.path / "data"),
         durability=asked.durability,
         owns_data=not asked.data_dir,
+        is_api_only=asked.is_api_only,
         version=pyk8s.__version__,
     )
 
@@ -185,6 +186,7 @@ def _announce(state: ClusterState, settings: Settings, target: Path) -> None:
 
     kubeconfigs.merge(target, yaml.safe_load(state.kubeconfig_path.read_text()))
     count = f"{settings.nodes} simulated node{'' if settings.nodes == 1 else 's'}"
+    count = "the API server alone" if settings.is_api_only else count
     say(f"cluster {state.name!r} is up: {count}, API server https://{HOST}:{settings.port}")
     say(f"kubectl uses context {kubeconfigs.context_name(state.name)!r} of {target}")
     flag = "" if state.name == "dev" else f" --name {state.name}"

@@ -25,7 +25,6 @@ from pyk8s.cli.exits import CommandError
 from pyk8s.cli.output import say
 from pyk8s.core import Store
 from pyk8s.errors import EngineError
-
 from pyk8s_server.cluster import kubeconfig as kubeconfigs
 from pyk8s_server.cluster.certificates import Authority
 from pyk8s_server.cluster.compose import ADMIN, MASTERS, Cluster, Options
@@ -36,7 +35,7 @@ HOST = "127.0.0.1"
 TOKEN_BYTES = 32
 
 
-def run(state: ClusterState, on_ready: Callable[[], None], *, is_api_only: bool = False) -> None:
+def run(state: ClusterState, on_ready: Callable[[], None]) -> None:
     """Run the cluster in this process until a signal comes.
 
     Raises:
@@ -48,7 +47,7 @@ def run(state: ClusterState, on_ready: Callable[[], None], *, is_api_only: bool 
         store = _open_store(settings)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(_serve(state, store, on_ready, is_api_only=is_api_only))
+                runner.run(_serve(state, store, on_ready))
         finally:
             store.close()
     finally:
@@ -60,12 +59,12 @@ def run_api_server(*, name: str, data_dir: str, port: int) -> None:
     state = ClusterState(name)
     state.path = Path(data_dir)
     state.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings = Settings(name=name, port=port, nodes=0, data_dir=str(state.path / "data"))
+    settings = Settings(name=name, port=port, nodes=0, data_dir=str(state.path / "data"), is_api_only=True)
     state.save(settings)
-    run(state, lambda: say(f"ready on https://{HOST}:{port}; kubeconfig {state.kubeconfig_path}"), is_api_only=True)
+    run(state, lambda: say(f"ready on https://{HOST}:{port}; kubeconfig {state.kubeconfig_path}"))
 
 
-async def _serve(state: ClusterState, store: Store, on_ready: Callable[[], None], *, is_api_only: bool) -> None:
+async def _serve(state: ClusterState, store: Store, on_ready: Callable[[], None]) -> None:
     from pyk8s_server.apiserver.serve import serve
 
     clock, settings = SystemClock(), state.load()
@@ -91,7 +90,7 @@ async def _serve(state: ClusterState, store: Store, on_ready: Callable[[], None]
         keyfile=server.key_path,
         client_ca_file=authority.pair.certificate_path,
     )
-    if not is_api_only:
+    if not settings.is_api_only:
         cluster.start_components()
     try:
         on_ready()

@@ -16,7 +16,6 @@ from pyk8s.api.status import StatusError
 
 if TYPE_CHECKING:
     from pyk8s.client.rest import RestClient
-
     from pyk8s_server.cluster.compose import Cluster
     from pyk8s_server.testing.runtime import Runtime
 
@@ -55,7 +54,8 @@ class ClusterHandle:
     def get(self, kind: str, name: str, namespace: str | None = None) -> Json:
         """One object. Raises StatusError (code 404) when it is not there."""
         resource = _resource(kind)
-        return self._call(self._client.get(resource, name, _namespace(resource, namespace)))
+        found: Json = self._call(self._client.get(resource, name, _namespace(resource, namespace)))
+        return found
 
     def list(self, kind: str, namespace: str | None = None, selector: str | None = None) -> list[Json]:
         """Objects of a kind; ``namespace`` None is all namespaces; ``selector`` is a label selector."""
@@ -88,7 +88,8 @@ class ClusterHandle:
         """
         resource = _resource(kind)
         work = self._wait(resource, name, _namespace(resource, namespace), condition)
-        return self._call(_within(work, timeout_s, f"{kind} {name}", condition), timeout_s + 10)
+        met: Json = self._call(_within(work, timeout_s, f"{kind} {name}", condition), timeout_s + 10)
+        return met
 
     def close(self) -> None:
         """End the cluster; safe to call twice."""

@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pyk8s.api.clock import SystemClock
 from pyk8s.api.http import UserInfo
 from pyk8s.api.identity import Identity
-
 from pyk8s_server.cluster.compose import ADMIN, Cluster, Options
 
 if TYPE_CHECKING:
     from pyk8s.core.interfaces import Store
-
     from pyk8s_server.cluster.certificates import Authority
     from pyk8s_server.testing.handle import ClusterHandle
 
@@ -65,7 +63,6 @@ class Runtime:
         from pyk8s.client import kubeconfig as kubeconfigs
         from pyk8s.client.rest import RestClient
         from pyk8s.client.transport_http import HttpTransport
-
         from pyk8s_server.testing.handle import ClusterHandle
 
         access = kubeconfigs.load(kubeconfig)
@@ -96,13 +93,12 @@ class Runtime:
     async def _boot(self) -> Store:
         from pyk8s.core import Store
 
-        store: Store = Store(objects=True)
-        cluster = await self._start(store, 1)
+        cluster = await self._start(Store(objects=True), 1)
         try:
             await self._settled(cluster)
         finally:
             await cluster.stop()
-        return store
+        return cluster.store
 
     async def _start(self, store: Store, nodes: int) -> Cluster:
         tokens: dict[str, UserInfo] = {self.identity.suffix(32): ADMIN}

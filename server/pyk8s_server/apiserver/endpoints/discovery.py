@@ -13,9 +13,10 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-import yaml
+
 from pyk8s.api.http import Request, Response
 from pyk8s.api.resources import Resource, resources
+from pyk8s_server.apiserver.endpoints.yaml_text import json_to_yaml
 
 Json = dict[str, Any]
 
@@ -63,8 +64,7 @@ def _plain(request: Request, document: Json) -> Response:
     for choice in request.headers.get("accept", "").split(","):
         media = choice.partition(";")[0].strip()
         if media == "application/yaml":
-            text = yaml.safe_dump(document, default_flow_style=False)
-            return Response(200, [("content-type", "application/yaml")], text.encode())
+            return Response(200, [("content-type", "application/yaml")], json_to_yaml(orjson.dumps(document)))
         if media == "application/json" or media in WILDCARDS or media.startswith("application/vnd.kubernetes"):
             return Response(200, [("content-type", "application/json")], orjson.dumps(document) + b"\n")
     return _not_acceptable(f"406: Not Acceptable\n\nAvailable representations: {SERVED_TYPES}", details=True)

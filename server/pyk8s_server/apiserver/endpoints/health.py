@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 
 from pyk8s.api.http import Request, Response
-
 from pyk8s_server.apiserver.endpoints.status import page_not_found
 
 log = logging.getLogger(__name__)
@@ -23,20 +22,19 @@ ROOTS = ("healthz", "livez", "readyz")
 
 
 class Health:
-    """The checks of each endpoint; ``checks`` run on all three, ``ready_checks`` on readyz alone."""
+    """The checks of each endpoint: ``checks`` on all three, ``ready_checks`` on readyz, ``live_checks`` elsewhere."""
 
     def __init__(self) -> None:
         self.checks: dict[str, Check] = {"ping": _ping, "log": _ping}
         self.ready_checks: dict[str, Check] = {}
+        self.live_checks: dict[str, Check] = {}
 
     def answer(self, request: Request) -> Response | None:
         """The answer to a health path, None for other paths."""
         root, _, name = request.path.strip("/").partition("/")
         if root not in ROOTS or request.method not in ("GET", "HEAD"):
             return None
-        checks = dict(self.checks)
-        if root == "readyz":
-            checks |= self.ready_checks
+        checks = self.checks | (self.ready_checks if root == "readyz" else self.live_checks)
         if name:
             return self._single(name, checks)
         return self._all(request, root, checks)

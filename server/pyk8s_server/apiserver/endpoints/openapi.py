@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import orjson
+
 from pyk8s.api import tables
 from pyk8s.api.http import Request, Response
 from pyk8s.api.resources import Resource, resources
@@ -18,7 +19,9 @@ from pyk8s.api.resources import Resource, resources
 Json = dict[str, Any]
 
 PREFIX = "/openapi/v3"
+V2 = "/openapi/v2"
 JSON_TYPES = ("application/json", "*/*", "application/*", "")
+V2_TYPES = ("application/com.github.proto-openapi.spec.v2.v1.0+protobuf", *JSON_TYPES)
 WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
 LIST_PARAMETERS = ("labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "watch", "timeoutSeconds")
 PATCH_TYPES = ("json-patch+json", "merge-patch+json", "strategic-merge-patch+json")
@@ -27,6 +30,8 @@ PATCH_TYPES = ("json-patch+json", "merge-patch+json", "strategic-merge-patch+jso
 def answer(request: Request) -> Response | None:
     """The answer to a path under /openapi/v3, or None when it is not one or names nothing served."""
     path = request.path.rstrip("/")
+    if path == V2 and not _is_served(request, V2_TYPES):
+        return Response(406)
     if path != PREFIX and not path.startswith(PREFIX + "/"):
         return None
     if path == PREFIX:
@@ -37,9 +42,13 @@ def answer(request: Request) -> Response | None:
     return _document_answer(request, name)
 
 
-def _document_answer(request: Request, name: str) -> Response:
+def _is_served(request: Request, types: tuple[str, ...]) -> bool:
     accepted = [choice.partition(";")[0].strip() for choice in request.headers.get("accept", "").split(",")]
-    if not any(media in JSON_TYPES for media in accepted):
+    return any(media in types for media in accepted)
+
+
+def _document_answer(request: Request, name: str) -> Response:
+    if not _is_served(request, JSON_TYPES):
         return Response(406)
     digest = _hash(name)
     asked = dict(request.query).get("hash", "")
