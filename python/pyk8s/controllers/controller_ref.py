@@ -66,7 +66,8 @@ class Claims:
 def decide_claims(owner: Json, candidates: Iterable[Json], matches: Matcher) -> Claims:
     """Sort objects owned by ``owner`` and orphans. An owner that is being deleted neither takes nor lets go."""
     claims, uid, is_owner_deleting = Claims(), owner["metadata"]["uid"], is_deleting(owner)
-    for obj in candidates:
+    # An orphan with a plain reference to the owner comes from both of a caller's indexes: it is looked at once.
+    for obj in {obj["metadata"]["uid"]: obj for obj in candidates}.values():
         holder = controller_uid(obj)
         is_match = matches(labels_of(obj))
         if holder == uid:
