@@ -133,3 +133,18 @@ async def test_the_system_namespaces_stay(api):
         403,
         'namespaces "kube-system" is forbidden: this namespace may not be deleted',
     )
+
+
+async def test_a_job_keeps_its_pods_unless_a_policy_says_otherwise(api):
+    jobs = "/apis/batch/v1/namespaces/default/jobs"
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}
+    for name in ("a", "b"):
+        await api.create(jobs, {"metadata": {"name": name}, "spec": {"template": template}})
+
+    silent = await api("DELETE", jobs + "/a")
+    spoken = await api("DELETE", jobs + "/b?propagationPolicy=Background")
+
+    assert silent.body["metadata"]["finalizers"] == ["orphan"]
+    assert silent.all("warning")[0].startswith('299 - "child pods are preserved by default')
+    assert spoken.body["status"] == "Success"
+    assert not spoken.all("warning")

@@ -41,7 +41,7 @@ async def test_a_kind_may_demand_the_version(api):
     answer = await api("PUT", LEASES + "/l", {"metadata": {"name": "l"}, "spec": {"holderIdentity": "x"}})
 
     assert answer.status == 422
-    assert answer.message.endswith("metadata.resourceVersion: Invalid value: 0x0: must be specified for an update")
+    assert answer.message.endswith("metadata.resourceVersion: Invalid value: 0: must be specified for an update")
 
 
 async def test_a_put_creates_only_the_kinds_that_allow_it(api):

@@ -197,8 +197,9 @@ class _WatchPump:
                 break
             protocol.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         if stream.is_over and not protocol.flow.write_paused and not self._cycle.response_complete:
-            protocol.transport.write(LAST_CHUNK)
+            stream.on_ready = None
             stream.end()
+            protocol.transport.write(LAST_CHUNK)
             protocol.finish(self._cycle)
 
     def end(self) -> None:

@@ -40,13 +40,6 @@ TRIES_MAX = 6
 """One try and five more, as kube-apiserver retries a patch."""
 
 
-class _Unsigned(int):
-    """A number that Go prints in hexadecimal."""
-
-    def __str__(self) -> str:
-        return hex(self)
-
-
 @dataclass(slots=True)
 class Change:
     """One PUT or PATCH on its way into the store."""
@@ -137,7 +130,7 @@ class Change:
             raise bad_request(f"invalid resource version: {error.message}") from error
         if version == 0:
             if not self.strategy.allow_unconditional_update:
-                error_ = invalid_field("metadata.resourceVersion", _Unsigned(0), "must be specified for an update")
+                error_ = invalid_field("metadata.resourceVersion", 0, "must be specified for an update")
                 raise invalid(resource.group, resource.plural, name, [error_])
             meta["resourceVersion"] = str(kv.mod_revision)
         elif version != kv.mod_revision:

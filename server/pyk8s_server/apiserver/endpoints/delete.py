@@ -27,11 +27,16 @@ Json = dict[str, Any]
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 TRIES_MAX = 6
+JOBS_ORPHAN = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 
 
 async def delete(backend: Backend, call: Call) -> Response:
     """Answer 200 with the object or a Status. Raises StatusError."""
     options = delete_options(backend, call)
+    warn_of_orphans(call, options)
     context = call.context(backend, dry_run=options.is_dry_run)
     value, is_gone = await delete_object(backend, call, context, call.info.name, options)
     if is_gone and not call.scope.returns_object_on_delete:
@@ -40,6 +45,12 @@ async def delete(backend: Backend, call: Call) -> Response:
         value = call.scope.convert.encoded_from_stored(value)
     status = 202 if options.orphan_dependents is False and not is_gone else 200
     return object_response(call, value, status)
+
+
+def warn_of_orphans(call: Call, options: DeleteOptions) -> None:
+    """Tell who deletes jobs without a policy that their pods stay."""
+    if call.scope.stored.qualified == "jobs.batch" and options.names_no_policy:
+        call.warnings.append(JOBS_ORPHAN)
 
 
 def deleted_details(call: Call, value: bytes) -> Json:
@@ -115,7 +126,8 @@ class _Deletion:
         state = self._begin(new)
         if state == "pending":
             return kv.value, False
-        finalizers = collector_finalizers(self.options, meta.get("finalizers") or [])
+        is_default = self.call.scope.orphans_by_default
+        finalizers = collector_finalizers(self.options, meta.get("finalizers") or [], orphans_by_default=is_default)
         if finalizers:
             meta["finalizers"] = finalizers
         else:
@@ -183,8 +195,12 @@ class _Deletion:
         return removed.value
 
 
-def collector_finalizers(options: DeleteOptions, finalizers: list[str]) -> list[str]:
+def collector_finalizers(
+    options: DeleteOptions, finalizers: list[str], *, orphans_by_default: bool = False
+) -> list[str]:
     """The finalizers with those of the garbage collector as the propagation policy wants them."""
+    if orphans_by_default and options.names_no_policy and not {FOREGROUND, ORPHAN} & set(finalizers):
+        return [*finalizers, ORPHAN]
     kept = [name for name in finalizers if name not in (FOREGROUND, ORPHAN)]
     if _wants(options, finalizers, policy="Orphan", finalizer=ORPHAN, other=FOREGROUND):
         kept.append(ORPHAN)

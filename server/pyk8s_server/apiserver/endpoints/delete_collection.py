@@ -12,7 +12,7 @@ from pyk8s.api.http import Response
 from pyk8s.api.status import StatusError
 
 from pyk8s_server.apiserver.endpoints.call import Backend, Call
-from pyk8s_server.apiserver.endpoints.delete import delete_object
+from pyk8s_server.apiserver.endpoints.delete import delete_object, warn_of_orphans
 from pyk8s_server.apiserver.endpoints.delete_options import delete_options
 from pyk8s_server.apiserver.endpoints.freshness import reach
 from pyk8s_server.apiserver.endpoints.list_options import list_options
@@ -25,6 +25,7 @@ Json = dict[str, Any]
 async def delete_collection(backend: Backend, call: Call) -> Response:
     """Answer 200 with the list of the deleted objects. Raises StatusError."""
     options = delete_options(backend, call)
+    warn_of_orphans(call, options)
     listed = list_options(call)
     selection = selection_of(call)
     if listed.resource_version not in ("", "0"):

@@ -40,6 +40,11 @@ class DeleteOptions:
     dry_run: list[str] = field(default_factory=list)
 
     @property
+    def names_no_policy(self) -> bool:
+        """Whether the kind's default decides on dependents."""
+        return self.policy is None and self.orphan_dependents is None
+
+    @property
     def is_dry_run(self) -> bool:
         return bool(self.dry_run)
 
@@ -119,6 +124,9 @@ def precondition_error(call: Call, options: DeleteOptions, meta: Json) -> Status
     """The conflict of a precondition that does not hold."""
     stored, name = call.scope.stored, meta["name"]
     if options.uid is not None and options.uid != meta.get("uid"):
+        if stored.plural == "namespaces":
+            why = f"Precondition failed: UID in precondition: {options.uid}, UID in object meta: {meta.get('uid')}"
+            return conflict("", "namespaces", name, why)
         why = (
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({meta.get('uid')}). "
             "The object might have been deleted and then recreated"

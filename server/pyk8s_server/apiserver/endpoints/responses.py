@@ -73,7 +73,7 @@ def failed(call: Call, error: StatusError) -> Response:
         response.headers[0], response.body = YAML_TYPE, json_to_yaml(response.body)
     elif call.form.media == "protobuf":
         response.headers[0], response.body = PROTOBUF_TYPE, as_protobuf(response.body)
-    if call.warnings:
+    if call.warnings or call.scope.deprecation:
         add_warnings(call, response)
     return response
 

@@ -36,6 +36,8 @@ class ResourceScope:
     is_stored: bool
     """False for reviews and other kinds that are only created, never kept."""
     returns_object_on_delete: bool
+    orphans_by_default: bool
+    """Dependents stay when a delete names no propagation policy, as those of jobs do."""
     field_labels: dict[str, str]
     lifecycle: Lifecycle | None
     convert: conversion.Conversion | None
@@ -79,6 +81,7 @@ def scope_of(resource: Resource) -> ResourceScope:
         ttl_s=EVENT_TTL_S if stored.qualified == "events" else 0.0,
         is_stored="get" in resource.verbs,
         returns_object_on_delete=entry.get("deleteReturnsObject", False),
+        orphans_by_default=entry.get("defaultGC") == "orphan",
         field_labels=fields.labels_of(resource),
         lifecycle=lifecycle_for(stored),
         convert=conversion.conversion_of(resource),
