@@ -3,7 +3,7 @@
 Lives here: structs, maps, lists and leaves with their list types, merge keys and patch strategies, and what a Go struct
 shows of a field that is not set (that decides which parents a create owns).
 Always true: a type graph is built once per definition and shared; it may be cyclic (JSONSchemaProps).
-Not here: types of scalars, enums, unknown fields, quantities (see `schema`).
+Not here: types of scalars, enums, unknown fields, quantities (see `message`).
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ impl<'d> Decoder<'d> {
             self.mismatch(reader, field);
             return Ok(None);
         }
-        let mut map = Map::new();
+        let mut map = Map::default();
         reader.enter();
         while let Some(key) = reader.next_key() {
             if map.contains_key(key.as_ref()) {

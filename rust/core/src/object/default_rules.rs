@@ -72,7 +72,7 @@ impl Rule {
                 Some((policy.as_str(), pull_policy(text(object, image)).into()))
             }
             Rule::EmptyDir if object.keys().all(|key| key == "name") => {
-                Some(("emptyDir", Value::Object(Map::new())))
+                Some(("emptyDir", Value::Object(Map::default())))
             }
             Rule::EmptyDir => None,
             Rule::TargetPort => object.get("port").map(|port| ("targetPort", port.clone())),
@@ -141,7 +141,7 @@ fn fill(message: &Message, object: &mut Map, field: &str, entries: Vec<(String, 
         return;
     }
     if !is_filled(object, field) {
-        message.insert(object, field, Value::Object(Map::new()));
+        message.insert(object, field, Value::Object(Map::default()));
     }
     add(object.get_mut(field), entries);
 }
@@ -197,7 +197,11 @@ fn fill_pod_level(spec: &mut Map, field: &str, entries: Vec<(String, Value)>) {
         if !is_filled(resources, field) {
             let position = usize::from(field == "requests" && resources.contains_key("limits"));
             resources.shift_remove(field);
-            resources.shift_insert(position.min(resources.len()), field.into(), Value::Object(Map::new()));
+            resources.shift_insert(
+                position.min(resources.len()),
+                field.into(),
+                Value::Object(Map::default()),
+            );
         }
         add(resources.get_mut(field), entries);
     }
@@ -207,7 +211,7 @@ fn namespace_label(metadata_message: &Message, metadata: &mut Map) {
     if is_filled(metadata, "name") {
         let name = Value::from(text(metadata, "name"));
         if !is_filled(metadata, "labels") {
-            metadata_message.insert(metadata, "labels", Value::Object(Map::new()));
+            metadata_message.insert(metadata, "labels", Value::Object(Map::default()));
         }
         add(metadata.get_mut("labels"), vec![(NAMESPACE_LABEL.into(), name)]);
     }
@@ -217,7 +221,7 @@ fn namespace_label(metadata_message: &Message, metadata: &mut Map) {
 fn string_data(message: &Message, secret: &mut Map) {
     let Some(Value::Object(strings)) = secret.shift_remove("stringData") else { return };
     if !is_filled(secret, "data") {
-        message.insert(secret, "data", Value::Object(Map::new()));
+        message.insert(secret, "data", Value::Object(Map::default()));
     }
     let encoded = |(key, value): (String, Value)| {
         let text = base64::encode(value.as_str().unwrap_or_default().as_bytes());

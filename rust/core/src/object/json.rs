@@ -14,7 +14,8 @@ use super::syntax::{check, text_of};
 
 pub use super::syntax::DEPTH_MAX;
 
-pub type Map = IndexMap<String, Value>;
+/// The hasher's seed is fixed, but its mixing is not for guessing: keys that all collide would have to be searched for.
+pub type Map = IndexMap<String, Value, foldhash::fast::FixedState>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -87,7 +88,7 @@ impl Value {
     pub fn read(reader: &mut Reader<'_>) -> Value {
         match reader.peek() {
             b'{' => {
-                let mut map = Map::new();
+                let mut map = Map::default();
                 reader.enter();
                 while let Some(key) = reader.next_key() {
                     map.insert(key.into_owned(), Value::read(reader));
@@ -298,7 +299,7 @@ impl Duplicates {
     }
 
     fn read_object(&mut self, reader: &mut Reader<'_>) -> Map {
-        let mut map = Map::new();
+        let mut map = Map::default();
         reader.enter();
         while let Some(key) = reader.next_key() {
             let step = if self.path.is_empty() { key.to_string() } else { format!(".{key}") };

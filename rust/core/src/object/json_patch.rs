@@ -44,7 +44,7 @@ fn read(patch: &[u8]) -> Outcome<Vec<Map>> {
 fn read_operation(value: Value) -> Outcome<Map> {
     let operation = match value {
         Value::Object(map) => map,
-        Value::Null => Map::new(),
+        Value::Null => Map::default(),
         other => return Err(mistyped(&other, "value of type handlers.jsonPatchOp")),
     };
     for name in ["op", "path", "from"] {
@@ -305,7 +305,7 @@ fn is_container(value: &Value) -> bool {
 /// Containers are objects where they are no arrays; the root of a stored document is an object.
 fn object(parent: &mut Value) -> &mut Map {
     if !matches!(parent, Value::Object(_)) {
-        *parent = Value::Object(Map::new());
+        *parent = Value::Object(Map::default());
     }
     parent.as_object_mut().expect("made an object one line up")
 }

@@ -122,7 +122,7 @@ fn entries_after<'a>(
     (old, new): (Option<&'a Map>, &'a Map),
     update: &Update<'a>,
 ) -> Vec<Entry<'a>> {
-    static NOTHING: LazyLock<Map> = LazyLock::new(Map::new);
+    static NOTHING: LazyLock<Map> = LazyLock::new(Map::default);
     let (api_version, name) = kind.rsplit_once('/').unwrap_or_default();
     // An object whose fields nobody tracks stays so until it is applied.
     let is_tracked = old.is_none() || !entries.is_empty();
@@ -156,7 +156,7 @@ fn read_entry(value: &Value) -> Option<Entry<'_>> {
     if !is_known || text("apiVersion").is_empty() {
         return None;
     }
-    static NO_FIELDS: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
+    static NO_FIELDS: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::default()));
     let fields = match value.get("fieldsV1") {
         None | Some(Value::Null) => &NO_FIELDS,
         Some(fields) => fields,

@@ -1,7 +1,7 @@
 //! Go's view of the built-in types: fields in struct order, pointers, omitempty; and their protobuf numbers.
 //!
 //! Invariant: fields of embedded structs stand where Go's JSON has them, so one list serves JSON and protobuf.
-//! Not here: list types and merge keys (see `schema`).
+//! Not here: list types and merge keys (see `structure`).
 
 use std::sync::Arc;
 
@@ -104,15 +104,25 @@ impl Message {
             *slot = value;
             return;
         }
+        // The object's fields are in struct order, so the place is found by halving.
         let index = self.field(name);
-        let position = object.keys().position(|other| self.field(other) > index).unwrap_or(object.len());
+        let (mut position, mut end) = (0, object.len());
+        while position < end {
+            let middle = (position + end) / 2;
+            let (other, _) = object.get_index(middle).expect("the middle is inside");
+            if self.field(other) > index {
+                end = middle;
+            } else {
+                position = middle + 1;
+            }
+        }
         object.shift_insert(position, name.into(), value);
     }
 
     /// The JSON object of the fields that were read; a value of None is Go's zero.
     pub fn assemble(&self, mut read: Vec<(usize, Option<Value>)>) -> Map {
         read.sort_unstable_by_key(|(index, _)| *index);
-        let mut map = Map::with_capacity(read.len() + self.kept.len());
+        let mut map = Map::with_capacity_and_hasher(read.len() + self.kept.len(), Default::default());
         let mut kept = self.kept.iter().peekable();
         for (index, value) in read {
             while let Some((before, default)) = kept.next_if(|(before, _)| *before < index) {

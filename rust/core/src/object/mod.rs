@@ -22,7 +22,6 @@ pub mod quantity;
 pub mod reader;
 pub mod restore;
 pub mod scan;
-pub mod schema;
 pub mod scheme;
 pub mod strategic;
 pub mod strategic_list;

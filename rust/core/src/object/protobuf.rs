@@ -277,7 +277,7 @@ impl<'d> Decoder<'d> {
         let name = format!("{}/{}", envelope.api_version, envelope.kind);
         let message =
             self.messages.of_kind(&name).ok_or_else(|| format!("no kind \"{name}\" is registered"))?;
-        let mut object = Map::new();
+        let mut object = Map::default();
         object.insert("kind".into(), envelope.kind.into());
         object.insert("apiVersion".into(), envelope.api_version.into());
         object.extend(self.message(message, envelope.raw, depth)?);
@@ -316,7 +316,7 @@ impl<'d> Decoder<'d> {
 fn empty_slot(field: &Field) -> Slot<'static> {
     match field.shape {
         Shape::List => Slot::List(Vec::new()),
-        Shape::Map => Slot::Map(Map::new()),
+        Shape::Map => Slot::Map(Map::default()),
         Shape::One if is_scalar(field.kind) => Slot::Value(None),
         Shape::One => Slot::Bytes(Cow::Borrowed(&[])),
     }

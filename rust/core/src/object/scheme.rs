@@ -11,7 +11,6 @@ use super::json::{parse, Map, Value};
 use super::message::{Message, Messages};
 use super::protobuf::{self, Envelope};
 use super::reader::Reader;
-use super::schema::Schema;
 use super::structure::Structures;
 use super::syntax::{check, text_of};
 use super::type_meta::{sniff, unhandled, unrecognized, Gvk};
@@ -39,7 +38,6 @@ pub struct DecodedBody {
 
 #[derive(Debug)]
 pub struct Scheme {
-    pub schema: Schema,
     pub messages: Messages,
     pub structures: Structures,
     pub defaults: Defaults,
@@ -51,11 +49,10 @@ impl Scheme {
         check(tables).map_err(|cause| DecodeError::new(format!("tables: {cause}")))?;
         let text: Arc<str> = text_of(tables).into();
         let mut reader = Reader::new(&text);
-        let (mut schema, mut messages, mut defaults) = (None, None, None);
+        let (mut messages, mut defaults) = (None, None);
         reader.enter();
         while let Some(key) = reader.next_key() {
             match key.as_ref() {
-                "schema" => schema = Some(Schema::index(&text, &mut reader)),
                 "protobuf" => messages = Some(Messages::index(&text, &mut reader)),
                 "defaults" => defaults = Some(Defaults::index(&text, &mut reader)),
                 _ => {
@@ -65,7 +62,6 @@ impl Scheme {
         }
         let missing = || DecodeError::new("tables: schema, protobuf and defaults must be there");
         Ok(Scheme {
-            schema: schema.ok_or_else(missing)?,
             messages: messages.ok_or_else(missing)?,
             structures: Structures::index(&text).ok_or_else(missing)?,
             defaults: defaults.ok_or_else(missing)?,
@@ -195,7 +191,7 @@ fn internal_package(gvk: &Gvk) -> &str {
 
 /// The object's kind and apiVersion in front, whatever the body said.
 pub(super) fn with_type(fields: Map, gvk: &Gvk) -> Value {
-    let mut object = Map::with_capacity(fields.len() + 2);
+    let mut object = Map::with_capacity_and_hasher(fields.len() + 2, Default::default());
     object.insert("kind".into(), gvk.kind.as_str().into());
     object.insert("apiVersion".into(), gvk.api_version().into());
     object.extend(fields.into_iter().filter(|(key, _)| key != "kind" && key != "apiVersion"));

@@ -164,7 +164,7 @@ fn directed_object(mut patch: Map) -> Outcome<Map> {
             patch.shift_remove(PATCH);
             Ok(patch)
         }
-        Some("delete") => Ok(Map::new()),
+        Some("delete") => Ok(Map::default()),
         _ => Err(unknown_directive(&Value::Object(patch))),
     }
 }

@@ -3,7 +3,7 @@
 //! Lives here: structs, maps, lists and leaves with their list types, merge keys and patch strategies, and what a Go
 //! struct shows of a field that is not set (that decides which parents a create owns).
 //! Invariant: a definition is compiled once, when it is first asked for.
-//! Not here: types of scalars, enums, unknown fields, quantities (see `schema`).
+//! Not here: types of scalars, enums, unknown fields, quantities (see `message`).
 
 use std::sync::Arc;
 
@@ -237,7 +237,7 @@ impl Structures {
             "Quantity" => Value::from("0"),
             "IntOrString" => Value::from(0),
             "Duration" => Value::from("0s"),
-            _ => Value::Object(Map::new()),
+            _ => Value::Object(Map::default()),
         };
         (zero, true)
     }

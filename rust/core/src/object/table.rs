@@ -1,7 +1,7 @@
 //! Entries of a fact table, found by name and compiled on first use.
 //!
 //! Invariant: building a table reads the text once and compiles nothing; an entry is compiled at most once.
-//! Not here: what an entry means (see `schema` and `message`).
+//! Not here: what an entry means (see `structure` and `message`).
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
