@@ -313,3 +313,11 @@ def test_the_binding_names_pod_and_node(scheduler_engine: type[SchedulerEngine])
         "metadata": {"name": "p", "namespace": "default", "uid": "u-1"},
         "target": {"kind": "Node", "name": "n"},
     }
+
+
+@pytest.mark.parametrize("text", ["", "1.2.3", "1x", "1 Ki", "0x10", "١", "1" * 2000])
+def test_what_is_no_quantity_is_refused_by_name(scheduler_engine: type[SchedulerEngine], text: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        scheduler_engine().set_node(json.dumps(node(allocatable={"cpu": text})).encode())
+
+    assert str(caught.value) == f'node n: cpu: "{text}" is not a quantity'
