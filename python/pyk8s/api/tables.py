@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+# Not importlib.resources: importing that costs as much as reading all the tables.
+DATA = Path(__file__).with_name("data")
 
 
 def raw(name: str) -> bytes:
     """The bytes of ``data/<name>.json``."""
-    return files("pyk8s.api").joinpath("data", f"{name}.json").read_bytes()
+    return (DATA / f"{name}.json").read_bytes()
 
 
 @cache
