@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyk8s_server.apiserver.admission.ingress_class import DefaultIngressClass
+from pyk8s_server.apiserver.admission.limit_ranger import LimitRanger
 from pyk8s_server.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from pyk8s_server.apiserver.admission.nodes import PodResizeValidator, TaintNodesByCondition
 from pyk8s_server.apiserver.admission.priority import Priority
@@ -21,6 +22,7 @@ def default_plugins() -> list[AdmissionPlugin]:
     """New plugins, ready for a chain."""
     return [
         NamespaceLifecycle(),
+        LimitRanger(),
         ServiceAccount(),
         TaintNodesByCondition(),
         Priority(),

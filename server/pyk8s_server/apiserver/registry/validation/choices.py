@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pyk8s.api.field import FieldError, invalid, not_supported, required
@@ -56,12 +56,3 @@ def local_path(path: str, value: str) -> list[FieldError]:
     errors = [invalid(path, value, "must be a relative path")] if value.startswith("/") else []
     errors += no_backsteps(path, value)
     return errors
-
-
-def duplicates(values: Iterable[str]) -> Iterable[tuple[int, str]]:
-    """(index, value) of every value that has come before."""
-    seen: set[str] = set()
-    for i, value in enumerate(values):
-        if value in seen:
-            yield i, value
-        seen.add(value)

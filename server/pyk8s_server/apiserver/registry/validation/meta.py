@@ -22,9 +22,7 @@ STANDARD_FINALIZERS = frozenset({"kubernetes", "orphan", "foregroundDeletion"})
 DELETION_POLICIES = ("orphan", "foregroundDeletion")
 
 
-def validate_meta(
-    path: str, meta: Json, name_format: Format, *, is_namespaced: bool, has_core_finalizers: bool = True
-) -> list[FieldError]:
+def validate_meta(path: str, meta: Json, name_format: Format, *, is_namespaced: bool) -> list[FieldError]:
     """Everything a stored object's metadata must fulfil."""
     errors: list[FieldError] = []
     if prefix := meta.get("generateName"):
@@ -47,7 +45,7 @@ def validate_meta(
         errors += validate_finalizers(f"{path}.finalizers", finalizers)
     if managed := meta.get("managedFields"):
         errors += validate_managed_fields(f"{path}.managedFields", managed)
-    if finalizers and has_core_finalizers:
+    if finalizers:
         errors += _core_finalizers(f"{path}.finalizers", finalizers)
     return errors
 

@@ -18,7 +18,6 @@ Json = dict[str, Any]
 
 MISMATCH = "`selector` does not match template `labels`"
 BAD_SELECTOR = "invalid label selector"
-INT_OR_PERCENT = "must be an integer or percentage (e.g '5%%')"
 APPS = "k8s.io.api.apps.v1."
 
 
