@@ -198,7 +198,7 @@ class Scheme:
         manager: str,
         time: str,
         subresource: str = "",
-        reset_fields: Sequence[str] = (),
+        reset_fields: Sequence[str] = ...,
     ) -> bytes: ...
 
 def json_patch(original: bytes, patch: bytes) -> bytes: ...
