@@ -9,6 +9,8 @@ mod patches;
 mod scheduler;
 mod selector;
 mod store;
+mod txn;
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -17,6 +19,7 @@ use pyo3::prelude::*;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     store::register(module)?;
+    watch::register(module)?;
     selector::register(module)?;
     object::register(module)?;
     patches::register(module)?;

@@ -1,36 +1,35 @@
 //! Binding of the store room: `Store`, and what it hands out.
 //!
 //! Invariant: every class is frozen and shares its data with the core; nothing is copied before Python asks for it.
-//! Not here: any decision; arguments are converted, the core is called, answers are converted back.
+//! Not here: watches (see `watch`), a transaction's parts (see `txn`), any decision; arguments are converted, the core is called, answers are converted back.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyk8s_core::object::envelope::FieldSpec;
 use pyk8s_core::store::encode;
-use pyk8s_core::store::notifier::Notifier as CoreNotifier;
 use pyk8s_core::store::read::{Page, RangeQuery};
 use pyk8s_core::store::recover::{OpenOptions, WAL_BYTES_MAX};
-use pyk8s_core::store::txn::{
-    Comparator, Compare, Operand, Operation, Target, Transaction as CoreTransaction,
-};
-use pyk8s_core::store::version::{Event as CoreEvent, Version};
+use pyk8s_core::store::txn::Transaction as CoreTransaction;
+use pyk8s_core::store::version::Version;
 use pyk8s_core::store::wal::Durability;
-use pyk8s_core::store::watch::{Budget, WatchOptions, Watcher};
+use pyk8s_core::store::watch::WatchOptions;
 use pyk8s_core::store::write::Precondition;
 use pyk8s_core::store::{Store as CoreStore, StoreError};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::errors::store_error;
 use crate::gil::detached;
 use crate::selector::Selection;
+use crate::txn::{read_compare, read_operations};
+use crate::watch::{Notifier, Watch};
 
 /// One version of one key.
 #[pyclass(frozen, module = "pyk8s._core")]
 pub struct KeyValue {
-    core: Arc<Version>,
+    pub core: Arc<Version>,
 }
 
 #[pymethods]
@@ -70,39 +69,6 @@ impl KeyValue {
     }
 }
 
-/// One change as one watcher sees it.
-#[pyclass(frozen, module = "pyk8s._core")]
-pub struct Event {
-    core: CoreEvent,
-}
-
-#[pymethods]
-impl Event {
-    #[getter]
-    fn r#type(&self) -> &'static str {
-        self.core.kind.name()
-    }
-
-    #[getter]
-    fn kv(&self) -> KeyValue {
-        KeyValue { core: self.core.version().clone() }
-    }
-
-    #[getter]
-    fn prev_value<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.core.change.previous.as_ref().map(|previous| PyBytes::new(py, &previous.value))
-    }
-
-    #[getter]
-    fn revision(&self) -> i64 {
-        self.core.revision()
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<Event {} {} @{}>", self.r#type(), self.core.change.key(), self.core.revision())
-    }
-}
-
 #[pyclass(frozen, get_all, module = "pyk8s._core")]
 pub struct RangeResult {
     items: Py<PyList>,
@@ -127,86 +93,6 @@ pub struct Transaction {
     succeeded: bool,
     revision: i64,
     results: Py<PyList>,
-}
-
-/// One watcher; closed when it is dropped.
-#[pyclass(frozen, module = "pyk8s._core")]
-pub struct Watch {
-    store: Arc<CoreStore>,
-    core: Arc<Watcher>,
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.store.close_watch(&self.core);
-    }
-}
-
-#[pymethods]
-impl Watch {
-    #[getter]
-    fn id(&self) -> u64 {
-        self.core.id
-    }
-
-    #[getter]
-    fn progress_revision(&self) -> i64 {
-        self.store.progress_revision(&self.core)
-    }
-
-    #[pyo3(signature = (max_count = 1000))]
-    fn poll<'py>(&self, py: Python<'py>, max_count: usize) -> PyResult<Bound<'py, PyList>> {
-        let events = self.take(py, Budget::Count(max_count))?;
-        PyList::new(py, events.into_iter().map(|core| Event { core }))
-    }
-
-    #[pyo3(signature = (max_bytes = 1_048_576))]
-    fn poll_encoded<'py>(&self, py: Python<'py>, max_bytes: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let events = self.take(py, Budget::Bytes(max_bytes))?;
-        PyBytes::new_with(py, encode::lines_len(&events), |out| {
-            encode::write_lines(&events, out);
-            Ok(())
-        })
-    }
-
-    fn close(&self) {
-        self.store.close_watch(&self.core);
-    }
-}
-
-impl Watch {
-    fn take(&self, py: Python<'_>, mut budget: Budget) -> PyResult<Vec<CoreEvent>> {
-        // Only reading the log takes long; the queue is there at once.
-        let queued = self.core.poll_queued(&mut budget).map_err(|error| store_error(py, error))?;
-        match queued {
-            Some(events) => Ok(events),
-            None => {
-                let polled = detached(py, || self.store.poll(&self.core, budget));
-                polled.map_err(|error| store_error(py, error))
-            }
-        }
-    }
-}
-
-/// Tells one event loop which of its watches became readable.
-#[pyclass(frozen, module = "pyk8s._core")]
-pub struct Notifier {
-    core: Arc<CoreNotifier>,
-}
-
-#[pymethods]
-impl Notifier {
-    fn fileno(&self) -> PyResult<i32> {
-        self.core.descriptor().ok_or_else(|| PyValueError::new_err("notifier is closed"))
-    }
-
-    fn ready(&self) -> Vec<u64> {
-        self.core.ready()
-    }
-
-    fn close(&self) {
-        self.core.close();
-    }
 }
 
 // A signature shows its default only when it is a literal.
@@ -525,57 +411,10 @@ fn encoded_list(page: &Page, body: Bound<'_, PyBytes>, remaining_count: usize) -
     }
 }
 
-fn read_compare(item: &Bound<'_, PyAny>) -> PyResult<Compare> {
-    let (key, target, operator, operand): (String, String, String, Bound<'_, PyAny>) = item.extract()?;
-    let target = match target.as_str() {
-        "mod" => Target::Mod,
-        "create" => Target::Create,
-        "version" => Target::Version,
-        "value" => Target::Value,
-        other => return Err(PyValueError::new_err(format!("unknown compare target {other}"))),
-    };
-    let comparator = match operator.as_str() {
-        "=" => Comparator::Equal,
-        "!=" => Comparator::NotEqual,
-        "<" => Comparator::Less,
-        ">" => Comparator::Greater,
-        other => return Err(PyValueError::new_err(format!("unknown compare operator {other}"))),
-    };
-    let operand = match operand.cast::<PyBytes>() {
-        Ok(bytes) => Operand::Bytes(bytes.as_bytes().to_vec()),
-        Err(_) => Operand::Number(operand.extract()?),
-    };
-    Ok(Compare { key, target, comparator, operand })
-}
-
-fn read_operations(operations: &Bound<'_, PyAny>) -> PyResult<Vec<Operation>> {
-    operations.try_iter()?.map(|item| read_operation(item?.cast::<PyTuple>()?)).collect()
-}
-
-fn read_operation(item: &Bound<'_, PyTuple>) -> PyResult<Operation> {
-    let (verb, key): (String, String) = (item.get_item(0)?.extract()?, item.get_item(1)?.extract()?);
-    match (verb.as_str(), item.len()) {
-        ("put", 4) => {
-            let value = item.get_item(2)?;
-            let value = value.cast::<PyBytes>()?.as_bytes().to_vec();
-            Ok(Operation::Put { key, value, lease: item.get_item(3)?.extract()? })
-        }
-        ("delete", 2) => Ok(Operation::Delete { key }),
-        ("get", 2) => Ok(Operation::Get { key }),
-        ("put" | "delete" | "get", length) => {
-            Err(PyTypeError::new_err(format!("operation {verb} does not have {length} parts")))
-        }
-        _ => Err(PyValueError::new_err(format!("unknown operation {verb}"))),
-    }
-}
-
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<KeyValue>()?;
-    module.add_class::<Event>()?;
     module.add_class::<RangeResult>()?;
     module.add_class::<EncodedList>()?;
     module.add_class::<Transaction>()?;
-    module.add_class::<Watch>()?;
-    module.add_class::<Notifier>()?;
     module.add_class::<Store>()
 }

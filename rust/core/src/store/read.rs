@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
     fn read_selected(&mut self, index: &KeyIndex, select: &SelectIndex) {
         let range = self.range();
         let selection = self.query.selection.expect("there is a selection where its index is read");
-        let Some(keys) = select.candidates(selection, range, index.count(range)) else {
+        let Some(keys) = select.candidates(selection, range, index, index.count(range)) else {
             return index.visit(range, |version| self.take(version));
         };
         for version in keys.iter().filter_map(|key| index.get(key)) {

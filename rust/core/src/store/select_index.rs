@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::key_index::KeyRange;
+use super::key_index::{KeyIndex, KeyRange};
 use super::tree::Tree;
 use super::version::{Change, Version};
 use crate::selector::{Operator, Selection};
@@ -63,24 +63,62 @@ impl SelectIndex {
         }
     }
 
-    /// Keys of the range among which every selected one is, in order; `None` when the index knows no better
-    /// than all of the `total` keys.
+    /// Keys of the range among which every selected one is, in order; `None` when the terms know no better than
+    /// all of the `total` keys.
     pub fn candidates(
         &self,
         selection: &Selection,
         range: KeyRange<'_>,
+        index: &KeyIndex,
         total: usize,
     ) -> Option<Vec<Arc<str>>> {
-        let postings = self.narrowest(selection, range, total)?;
-        let keys = postings.iter().flat_map(|keys| {
-            keys.iter_from(|key| range.order_to_start(key))
-                .take_while(|(key, ())| key.starts_with(range.prefix))
-        });
-        let mut keys: Vec<_> = keys.map(|(key, ())| key.clone()).collect();
+        let Some(postings) = self.narrowest(selection, range, total) else {
+            return self.all_but(selection, range, index, total);
+        };
+        let keys = postings.iter().flat_map(|keys| keys_in(keys, range));
+        let mut keys: Vec<_> = keys.cloned().collect();
         if postings.len() > 1 {
             keys.sort_unstable();
         }
         Some(keys)
+    }
+
+    /// The keys without those under a value that is not wanted, when most are. The walk compares pointers: a key's
+    /// text is the same one everywhere.
+    fn all_but(
+        &self,
+        selection: &Selection,
+        range: KeyRange<'_>,
+        index: &KeyIndex,
+        total: usize,
+    ) -> Option<Vec<Arc<str>>> {
+        let labels = selection
+            .label_requirements()
+            .iter()
+            .filter(|requirement| matches!(requirement.operator(), Operator::NotEquals | Operator::NotIn));
+        let labels = labels.flat_map(|requirement| {
+            let values = requirement.values().iter();
+            values.map(|value| Term { kind: LABEL, key: requirement.key(), value })
+        });
+        let fields =
+            selection.field_terms().iter().filter(|term| !term.is_equal && !is_told_by_key(&term.field));
+        let fields = fields.map(|term| Term { kind: FIELD, key: &term.field, value: &term.value });
+        let unwanted = labels.chain(fields).filter_map(|term| self.under(term));
+        let (count, unwanted) =
+            unwanted.map(|keys| (count_in(keys, range), keys)).max_by_key(|(count, _)| *count)?;
+        if count < total - total / 3 {
+            return None;
+        }
+        let mut unwanted = keys_in(unwanted, range).peekable();
+        let living = index.living.iter_from(|key| range.order_to_start(key)).take(total);
+        let is_wanted = |key: &&Arc<str>| match unwanted.peek() {
+            Some(other) if Arc::ptr_eq(other, key) || other == key => {
+                unwanted.next();
+                false
+            }
+            _ => true,
+        };
+        Some(living.map(|(key, _)| key).filter(is_wanted).cloned().collect())
     }
 
     /// The lists of keys of the condition that leaves the fewest.
@@ -166,6 +204,11 @@ fn terms_of(version: &Version) -> impl Iterator<Item = Term<'_>> {
 
 fn is_told_by_key(field: &str) -> bool {
     field == "metadata.name" || field == "metadata.namespace"
+}
+
+fn keys_in<'a>(keys: &'a Keys, range: KeyRange<'a>) -> impl Iterator<Item = &'a Arc<str>> {
+    let count = count_in(keys, range);
+    keys.iter_from(move |key| range.order_to_start(key)).take(count).map(|(key, ())| key)
 }
 
 fn count_in(keys: &Keys, range: KeyRange<'_>) -> usize {
