@@ -14,7 +14,7 @@ async def test_health_is_ok_to_anyone(api, path):
 async def test_verbose_health_names_every_check(api):
     answer = await api("GET", "/readyz?verbose")
 
-    assert answer.raw.startswith(b"[+]ping ok\n[+]log ok\n[+]etcd ok\n")
+    assert answer.raw.startswith(b"[+]ping ok\n[+]log ok\n[+]informer-sync ok\n")
     assert answer.raw.endswith(b"readyz check passed\n")
 
 
