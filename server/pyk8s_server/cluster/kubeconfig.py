@@ -113,7 +113,8 @@ def _read(path: Path) -> Json:
     try:
         found = yaml.safe_load(text)
     except yaml.YAMLError as trouble:
-        where = str(getattr(trouble, "problem_mark", "")).strip()
+        mark = getattr(trouble, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark is not None else "somewhere"
         raise CommandError(f"kubeconfig {path} is not valid YAML ({where}); nothing was changed") from trouble
     if found is None:
         return empty

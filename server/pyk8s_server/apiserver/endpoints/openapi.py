@@ -21,7 +21,12 @@ Json = dict[str, Any]
 PREFIX = "/openapi/v3"
 V2 = "/openapi/v2"
 JSON_TYPES = ("application/json", "*/*", "application/*", "")
-V2_TYPES = ("application/com.github.proto-openapi.spec.v2.v1.0+protobuf", *JSON_TYPES)
+V2_TYPES = (
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    *JSON_TYPES,
+)
+"""What kube-apiserver serves OpenAPI v2 in. Here it is not served yet (404), but other types are refused alike."""
 WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
 LIST_PARAMETERS = ("labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "watch", "timeoutSeconds")
 PATCH_TYPES = ("json-patch+json", "merge-patch+json", "strategic-merge-patch+json")
