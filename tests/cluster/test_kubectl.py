@@ -22,7 +22,7 @@ DEPLOYMENT = {
 
 
 def apply(cluster: Home, namespace: str, *objects: dict) -> str:
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+    text = "\n---\n".join(json.dumps(obj) for obj in objects)
     return cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,10 @@ def core(cluster: Home) -> Iterator[client.CoreV1Api]:
 
 @pytest.fixture
 def kr8s_api(cluster: Home, namespace: str) -> Any:
-    return kr8s.api(kubeconfig=str(cluster.kubeconfig), namespace=namespace)
+    with warnings.catch_warnings():
+        # kr8s names the newest minor version it was tested with; it works with newer ones.
+        warnings.filterwarnings("ignore", "Kubernetes version")
+        return kr8s.api(kubeconfig=str(cluster.kubeconfig), namespace=namespace)
 
 
 def config_map(name: str, **data: str) -> client.V1ConfigMap:
