@@ -1,6 +1,7 @@
 """Health, version, metrics, headers: what people and monitors read."""
 
 import pytest
+
 from tests.apiserver.api import CONFIG_MAPS, Api
 
 

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Iterator, Mapping
 
 from fastapi import FastAPI
-
 from pyk8s import core
 from pyk8s.api.clock import Clock
 from pyk8s.api.http import Request, Response, UserInfo
@@ -21,6 +20,7 @@ from pyk8s.api.resources import resources
 from pyk8s.api.status import StatusError
 from pyk8s.api.tables import scheme_tables
 from pyk8s.core.interfaces import Scheme, Store
+
 from pyk8s_server.apiserver import asgi, bootstrap
 from pyk8s_server.apiserver.admission import default_plugins
 from pyk8s_server.apiserver.admission.chain import Chain

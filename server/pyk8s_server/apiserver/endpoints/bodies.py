@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import yaml
 from pyk8s.api.status import StatusError, bad_request
+from pyk8s.api.yaml import YamlError, to_json
 from pyk8s.errors import DecodeError
 
 from pyk8s_server.apiserver.endpoints.call import Backend, Call
 from pyk8s_server.apiserver.endpoints.negotiation import ACCEPTED, JSON, PROTOBUF, YAML
-from pyk8s_server.apiserver.endpoints.yaml_text import yaml_to_json
 from pyk8s_server.apiserver.registry import round_trip
 
 Json = dict[str, Any]
@@ -79,14 +78,14 @@ def _from_protobuf(backend: Backend, gvk: str, body: bytes) -> bytes:
 
 def _from_yaml(gvk: str, body: bytes) -> tuple[bytes, list[str]]:
     try:
-        return yaml_to_json(body)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        document = to_json(body)
+    except YamlError as error:
         kind = gvk.rpartition("/")[2]
-        text = str(error).replace("\n", " ")
         raise bad_request(
             f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
-            f"json parse error: {text}"
+            f"json parse error: {error}"
         ) from error
+    return document.value, document.problems
 
 
 def loads(value: bytes) -> Json:

@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 from pyk8s.api.field import FieldError, invalid, not_supported
 from pyk8s.api.status import StatusError, bad_request, conflict
+from pyk8s.api.yaml import to_json
 from pyk8s.errors import DecodeError
 
 from pyk8s_server.apiserver.endpoints import bodies
 from pyk8s_server.apiserver.endpoints.call import Backend, Call, write_options
 from pyk8s_server.apiserver.endpoints.list_options import integer
 from pyk8s_server.apiserver.endpoints.negotiation import PROTOBUF, YAML
-from pyk8s_server.apiserver.endpoints.yaml_text import yaml_to_json
 from pyk8s_server.apiserver.filters.request_info import truth
 
 Json = dict[str, Any]
@@ -91,7 +91,7 @@ def _decoded(backend: Backend, call: Call) -> Json:
         if media == PROTOBUF:
             body = backend.scheme.decode_protobuf(body)[1]
         elif media == YAML:
-            body = yaml_to_json(body)[0]
+            body = to_json(body).value
         found = orjson.loads(body)
     except (DecodeError, ValueError, RecursionError) as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error

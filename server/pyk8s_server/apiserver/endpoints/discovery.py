@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-
 from pyk8s.api.http import Request, Response
 from pyk8s.api.resources import Resource, resources
+
 from pyk8s_server.apiserver.endpoints.yaml_text import json_to_yaml
 
 Json = dict[str, Any]

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 
 from pyk8s.api.http import Request, Response
+
 from pyk8s_server.apiserver.endpoints.status import page_not_found
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import orjson
-
 from pyk8s.api import tables
 from pyk8s.api.http import Request, Response
 from pyk8s.api.resources import Resource, resources
