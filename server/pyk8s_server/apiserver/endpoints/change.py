@@ -91,6 +91,7 @@ class Change:
         attributes = attributes_of(self.call, self.context, "UPDATE", new, old)
         await self.backend.chain.admit(attributes)
         drop_duplicate_owners(self.call, new["metadata"], after_admission=True)
+        self._match_uid(new["metadata"], old["metadata"])
         self._match_version(new["metadata"], kv)
         self._prepare(new, old)
         await self.backend.chain.validate(attributes)
@@ -138,7 +139,6 @@ class Change:
 
     def _prepare(self, new: Json, old: Json) -> None:
         scope = self.call.scope
-        self._match_uid(new["metadata"], old["metadata"])
         keep_unset(new["metadata"], old["metadata"])
         self.strategy.prepare_for_update(self.context, new, old)
         errors = self.strategy.validate_update(self.context, new, old)
