@@ -145,3 +145,19 @@ async def test_a_table_with_another_object_form_is_refused(five):
     answer = await five("GET", CONFIG_MAPS + "?includeObject=Everything", accept=TABLE)
 
     assert answer.status == 400
+
+
+async def test_a_large_answer_is_compressed_for_clients_that_take_it(api):
+    import gzip
+
+    for index in range(20):
+        await api.create(CONFIG_MAPS, config_map(f"big{index}", {"k": "x" * 10_000}))
+
+    packed = await api("GET", CONFIG_MAPS, accept_encoding="gzip, deflate")
+    plain = await api("GET", CONFIG_MAPS)
+    small = await api("GET", CONFIG_MAPS + "/big0", accept_encoding="gzip")
+
+    assert packed.all("content-encoding") == ["gzip"]
+    assert gzip.decompress(packed.raw) == plain.raw
+    assert not plain.all("content-encoding")
+    assert not small.all("content-encoding")

@@ -34,6 +34,7 @@ from pyk8s_server.apiserver.filters import limits
 from pyk8s_server.apiserver.filters.audit import audit_id
 from pyk8s_server.apiserver.filters.authentication import Authenticator
 from pyk8s_server.apiserver.filters.authorization import AlwaysAllow, Authorizer
+from pyk8s_server.apiserver.filters.compression import BYTES_MIN, compress
 from pyk8s_server.apiserver.filters.impersonation import impersonate
 from pyk8s_server.apiserver.filters.request_info import parse
 from pyk8s_server.apiserver.interfaces import RequestInfo
@@ -157,6 +158,8 @@ class ApiServer(FastAPI):
     async def handle(self, request: Request) -> Response:
         """Answer one request. Never raises an `Exception`; a stream in the answer must be closed by the caller."""
         response = await self._filtered(request)
+        if len(response.body) > BYTES_MIN:
+            await compress(request, response)
         headers = response.headers
         headers.append(("audit-id", audit_id(request.headers, self.identity)))
         if not any(name == "cache-control" for name, _ in headers):
