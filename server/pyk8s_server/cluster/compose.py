@@ -43,6 +43,8 @@ class Options:
     tokens: Mapping[str, UserInfo] = field(default_factory=dict)
     advertise_address: str = "127.0.0.1"
     advertise_port: int = 6443
+    fsync: bool = False
+    """The store's writes wait for the disk, so the API server lets them wait in threads."""
 
 
 class Cluster:
@@ -112,4 +114,5 @@ def _api_server(store: Store, clock: Clock, identity: Identity, options: Options
         client_ca=options.client_ca,
         advertise_address=options.advertise_address,
         advertise_port=options.advertise_port,
+        fsync=options.fsync,
     )

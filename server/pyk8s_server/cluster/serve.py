@@ -77,6 +77,7 @@ async def _serve(state: ClusterState, store: Store, on_ready: Callable[[], None]
         tokens=_tokens(state),
         advertise_address=HOST,
         advertise_port=settings.port,
+        fsync=settings.durability == "fsync",
     )
     cluster = Cluster(store, clock=clock, identity=Identity(), options=options)
     ended = _on_signals()
