@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-
 from pyk8s.cli.exits import CommandError, ExitCode
 
 Name = Annotated[str, typer.Option("--name", envvar="PYK8S_NAME", help="Name of the cluster.")]
@@ -99,6 +98,7 @@ def status(name: Name = DEFAULT, output: Output = "table") -> None:
     Example: pyk8s status -o json
     """
     from pyk8s.cli.output import print_rows
+
     from pyk8s_server.cluster import lifecycle
 
     found = lifecycle.describe(name)
@@ -114,6 +114,7 @@ def list_clusters(output: Output = "table") -> None:
     Example: pyk8s list -o wide
     """
     from pyk8s.cli.output import print_rows, say
+
     from pyk8s_server.cluster import lifecycle
     from pyk8s_server.cluster.state import all_clusters
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pyk8s.api.clock import Clock
 from pyk8s.api.http import UserInfo
 from pyk8s.api.identity import Identity
+
 from pyk8s_server.cluster.node_count import NodeCount
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pyk8s.core.interfaces import Store
     from pyk8s.kubelet import SimulatedNodes
     from pyk8s.scheduler import Scheduler
+
     from pyk8s_server.apiserver.app import ApiServer
 
 MASTERS = ("system:masters", "system:authenticated")

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable
 
 import typer
-
 from pyk8s.cli.exits import ExitCode
+
 from pyk8s_server.cluster.state import all_clusters, clusters_root
 
 KUBECTL_TIMEOUT_S = 10

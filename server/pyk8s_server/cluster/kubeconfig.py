@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from pyk8s.cli.exits import CommandError, ExitCode
+
 from pyk8s_server.cluster.state import write_private
 
 Json = dict[str, Any]

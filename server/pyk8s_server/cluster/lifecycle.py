@@ -16,6 +16,7 @@ from typing import Any
 import pyk8s
 from pyk8s.cli.exits import CommandError, ExitCode
 from pyk8s.cli.output import say
+
 from pyk8s_server.cluster import kubeconfig as kubeconfigs
 from pyk8s_server.cluster import process
 from pyk8s_server.cluster.state import ClusterState, Settings

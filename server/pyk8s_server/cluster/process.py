@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pyk8s.api.clock import SystemClock
 from pyk8s.cli.exits import CommandError, ExitCode
+
 from pyk8s_server.cluster.state import ClusterState
 
 READY_TIMEOUT_S = 30.0

@@ -25,6 +25,7 @@ from pyk8s.cli.exits import CommandError
 from pyk8s.cli.output import say
 from pyk8s.core import Store
 from pyk8s.errors import EngineError
+
 from pyk8s_server.cluster import kubeconfig as kubeconfigs
 from pyk8s_server.cluster.certificates import Authority
 from pyk8s_server.cluster.compose import ADMIN, MASTERS, Cluster, Options

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from pyk8s.api.resources import resources
 from pyk8s.api.status import StatusError
+
 from pyk8s_server.testing.handle import ClusterHandle
 
 

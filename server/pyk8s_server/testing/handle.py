@@ -16,6 +16,7 @@ from pyk8s.api.status import StatusError
 
 if TYPE_CHECKING:
     from pyk8s.client.rest import RestClient
+
     from pyk8s_server.cluster.compose import Cluster
     from pyk8s_server.testing.runtime import Runtime
 

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pyk8s.api.clock import SystemClock
 from pyk8s.api.http import UserInfo
 from pyk8s.api.identity import Identity
+
 from pyk8s_server.cluster.compose import ADMIN, Cluster, Options
 
 if TYPE_CHECKING:
     from pyk8s.core.interfaces import Store
+
     from pyk8s_server.cluster.certificates import Authority
     from pyk8s_server.testing.handle import ClusterHandle
 
@@ -63,6 +65,7 @@ class Runtime:
         from pyk8s.client import kubeconfig as kubeconfigs
         from pyk8s.client.rest import RestClient
         from pyk8s.client.transport_http import HttpTransport
+
         from pyk8s_server.testing.handle import ClusterHandle
 
         access = kubeconfigs.load(kubeconfig)

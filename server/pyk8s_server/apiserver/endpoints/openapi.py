@@ -1,7 +1,7 @@
 """OpenAPI v3: the index and one document per group version, made from the schema table on demand.
 
 Always true: a document's hash depends on the tables and its path alone, so it can be given before the document is made.
-Not here: OpenAPI v2, descriptions (the tables carry none), custom resources.
+Not here: OpenAPI v2, the texts of fields (see `descriptions`), custom resources.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import orjson
 from pyk8s.api import tables
 from pyk8s.api.http import Request, Response
 from pyk8s.api.resources import Resource, resources
+
+from pyk8s_server.apiserver.endpoints.descriptions import describe
 
 Json = dict[str, Any]
 
@@ -105,7 +107,7 @@ def _document(name: str) -> bytes:
     wanted |= {d for r in members for s in r.subresources if (d := _definition(s.group, s.version, s.kind))}
     wanted |= {_meta(kind) for kind in ("DeleteOptions", "Status", "Patch")}
     wanted |= {d + "List" for d in wanted if d + "List" in _definitions()}
-    schemas = {d: _schema(_definitions()[d]) for d in sorted(_reachable(wanted))}
+    schemas = {d: describe(d, _schema(_definitions()[d])) for d in sorted(_reachable(wanted))}
     info = {"title": "Kubernetes", "version": "v1.36.2"}
     return orjson.dumps({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}})
 
@@ -189,7 +191,7 @@ def _schema(node: Json) -> Json:
     return made
 
 
-_PLAIN = {"f": "format", "d": "default", "n": "nullable", "req": "required"}
+_PLAIN = {"f": "format", "d": "default", "n": "nullable", "req": "required", "e": "enum"}
 
 
 def _gvk(group: str, version: str, kind: str) -> Json:
