@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from fastapi import FastAPI
 from pyk8s import core
@@ -29,6 +29,7 @@ from pyk8s_server.apiserver.endpoints.call import Backend
 from pyk8s_server.apiserver.endpoints.health import Health
 from pyk8s_server.apiserver.endpoints.health_names import START_UP_CHECKS
 from pyk8s_server.apiserver.endpoints.metrics import CONTENT_TYPE, Metrics, head, sample
+from pyk8s_server.apiserver.endpoints.openid import OpenId
 from pyk8s_server.apiserver.endpoints.scope import Scopes
 from pyk8s_server.apiserver.filters import limits
 from pyk8s_server.apiserver.filters.audit import audit_id
@@ -44,6 +45,7 @@ from pyk8s_server.apiserver.storage.embedded import EmbeddedStorage
 from pyk8s_server.apiserver.storage.keys import prefix_of
 from pyk8s_server.apiserver.storage.reader import StoreReader
 from pyk8s_server.apiserver.storage.wakeups import Wakeups
+from pyk8s_server.apiserver.tokens.service_accounts import ServiceAccountTokens
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,8 @@ class ApiServer(FastAPI):
     Args:
         tokens: bearer tokens and whose they are.
         client_ca: PEM of the authority that signs client certificates; TLS checks them, this is only published.
+        service_account_key: gives the PEM of the P-256 key that signs service-account tokens, called at first use; None
+            serves no such tokens.
         fsync: the store was opened with durability "fsync", so writes wait for it.
     """
 
@@ -69,6 +73,7 @@ class ApiServer(FastAPI):
         identity: Identity,
         tokens: Mapping[str, UserInfo] | None = None,
         client_ca: bytes | None = None,
+        service_account_key: Callable[[], bytes] | None = None,
         advertise_address: str = "127.0.0.1",
         advertise_port: int = 6443,
         fsync: bool = False,
@@ -78,7 +83,12 @@ class ApiServer(FastAPI):
         self.store, self.clock, self.identity = store, clock, identity
         self.client_ca = client_ca
         self.advertise_address, self.advertise_port = advertise_address, advertise_port
-        self._authenticator = Authenticator(tokens or {})
+        reader = StoreReader(store)
+        service_accounts = None
+        if service_account_key is not None:
+            service_accounts = ServiceAccountTokens(service_account_key, reader=reader, clock=clock, identity=identity)
+        self._authenticator = Authenticator(tokens or {}, service_accounts)
+        self._openid = OpenId(service_accounts, f"{advertise_address}:{advertise_port}")
         self._authorizer = authorizer or AlwaysAllow()
         fields.register(store, resources())
         self.backend = Backend(
@@ -86,13 +96,14 @@ class ApiServer(FastAPI):
             scheme=_scheme(),
             clock=clock,
             identity=identity,
-            reader=StoreReader(store),
+            reader=reader,
             chain=Chain(default_plugins()),
             wakeups=Wakeups(store),
             metrics=Metrics(),
             scopes=Scopes(),
             authorizer=self._authorizer,
-            authenticate_token=self._authenticator.token_user,
+            review_token=self._authenticator.review,
+            service_accounts=service_accounts,
         )
         self.backend.metrics.sources.append(self._storage_lines)
         self.health = Health()
@@ -186,7 +197,7 @@ class ApiServer(FastAPI):
     def _non_resource(self, request: Request) -> Response:
         if request.path == "/metrics":
             return Response(200, [("content-type", CONTENT_TYPE)], self.backend.metrics.page())
-        for answer in (self.health.answer, version.answer, discovery.answer, openapi.answer):
+        for answer in (self.health.answer, version.answer, discovery.answer, openapi.answer, self._openid.answer):
             response = answer(request)
             if response is not None:
                 # Cached documents share their header lists, which the filters add to.

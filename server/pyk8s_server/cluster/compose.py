@@ -8,7 +8,7 @@ Not here: sockets, files, signals (see `serve`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,8 @@ class Options:
     root_ca: str = ""
     """PEM of the cluster CA, published to every namespace."""
     client_ca: bytes | None = None
+    service_account_key: Callable[[], bytes] | None = None
+    """Gives the PEM of the key that signs service-account tokens; called at first use."""
     tokens: Mapping[str, UserInfo] = field(default_factory=dict)
     advertise_address: str = "127.0.0.1"
     advertise_port: int = 6443
@@ -114,6 +116,7 @@ def _api_server(store: Store, clock: Clock, identity: Identity, options: Options
         identity=identity,
         tokens=options.tokens,
         client_ca=options.client_ca,
+        service_account_key=options.service_account_key,
         advertise_address=options.advertise_address,
         advertise_port=options.advertise_port,
         fsync=options.fsync,

@@ -75,6 +75,7 @@ async def _serve(state: ClusterState, store: Store, on_ready: Callable[[], None]
         node_count=settings.nodes,
         root_ca=authority.pair.certificate,
         client_ca=authority.pair.certificate.encode(),
+        service_account_key=lambda: authority.service_account_key().read_bytes(),
         tokens=_tokens(state),
         advertise_address=HOST,
         advertise_port=settings.port,

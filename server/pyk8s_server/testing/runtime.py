@@ -110,6 +110,7 @@ class Runtime:
             node_count=nodes,
             root_ca=authority.pair.certificate,
             client_ca=authority.pair.certificate.encode(),
+            service_account_key=lambda: authority.service_account_key().read_bytes(),
             tokens=tokens,
         )
         cluster = Cluster(store, clock=self.clock, identity=self.identity, options=options)

@@ -25,6 +25,7 @@ from pyk8s_server.apiserver.filters.authorization import Authorizer
 from pyk8s_server.apiserver.interfaces import Context, Printer, Reader, RequestInfo
 from pyk8s_server.apiserver.storage.interface import Storage
 from pyk8s_server.apiserver.storage.wakeups import Wakeups
+from pyk8s_server.apiserver.tokens.service_accounts import ServiceAccountTokens, Verdict
 
 MANAGER_LENGTH_MAX = 128
 AGENTS_CACHED_MAX = 256
@@ -46,7 +47,8 @@ class Backend:
     metrics: Metrics
     scopes: Scopes
     authorizer: Authorizer
-    authenticate_token: Callable[[str], UserInfo | None]
+    review_token: Callable[[str, Sequence[str]], Verdict]
+    service_accounts: ServiceAccountTokens | None = None
 
 
 @dataclass(slots=True)

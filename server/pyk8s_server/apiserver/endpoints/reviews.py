@@ -11,15 +11,18 @@ from typing import Any
 import orjson
 from pyk8s.api.clock import rfc3339
 from pyk8s.api.http import Response, UserInfo
-from pyk8s.api.status import StatusError
+from pyk8s.api.status import StatusError, bad_request
 
 from pyk8s_server.apiserver.endpoints import bodies
 from pyk8s_server.apiserver.endpoints.call import Backend, Call, write_options
 from pyk8s_server.apiserver.endpoints.metadata import match_namespace, meta_of
 from pyk8s_server.apiserver.endpoints.responses import object_response
 from pyk8s_server.apiserver.interfaces import RequestInfo
+from pyk8s_server.apiserver.tokens.service_accounts import API_AUDIENCES
 
 Json = dict[str, Any]
+
+INVALID_TOKEN = "invalid bearer token"
 
 
 async def review_self(backend: Backend, call: Call) -> Response:
@@ -33,11 +36,16 @@ async def review_self(backend: Backend, call: Call) -> Response:
 async def review_token(backend: Backend, call: Call) -> Response:
     """TokenReview: answer 201 with whose the token is."""
     obj = _read(backend, call)
-    user = backend.authenticate_token((obj.get("spec") or {}).get("token", ""))
-    if user is None:
-        obj["status"] = {"authenticated": False, "user": {}, "error": "invalid bearer token"}
+    spec = obj.get("spec") or {}
+    if not spec.get("token"):
+        raise bad_request("token is required for TokenReview in authentication")
+    verdict = backend.review_token(spec["token"], spec.get("audiences") or API_AUDIENCES)
+    if verdict.user is None:
+        error = f"[{INVALID_TOKEN}, {verdict.error}]" if verdict.error else INVALID_TOKEN
+        obj["status"] = {"user": {}, "error": error}
     else:
-        obj["status"] = {"authenticated": True, "user": user_info(user)}
+        shown = {"authenticated": True, "user": user_info(verdict.user), "audiences": list(verdict.audiences)}
+        obj["status"] = shown
     return object_response(call, orjson.dumps(obj), 201)
 
 

@@ -2,19 +2,21 @@
 
 Always true: a request that shows a credential is that user or is refused; it never falls back to anonymous.
 Invariant: tokens are compared by hash lookup of their digest, so that timing says nothing about them.
-Not here: TLS (the certificate was verified there), service account tokens, what a user may do.
+Not here: TLS (the certificate was verified there), what service-account tokens say (see `tokens`), what a user may do.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from pyk8s.api.http import Request, UserInfo
 from pyk8s.api.status import unauthorized
+
+from pyk8s_server.apiserver.tokens.service_accounts import API_AUDIENCES, UNKNOWN, ServiceAccountTokens, Verdict
 
 AUTHENTICATED = "system:authenticated"
 CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
@@ -24,9 +26,10 @@ CERTIFICATES_CACHED_MAX = 1024
 
 
 class Authenticator:
-    """Knows the static tokens; ``tokens`` maps a token to its user."""
+    """Knows the static tokens; ``tokens`` maps a token to its user. ``service_accounts`` checks all others."""
 
-    def __init__(self, tokens: Mapping[str, UserInfo]) -> None:
+    def __init__(self, tokens: Mapping[str, UserInfo], service_accounts: ServiceAccountTokens | None = None) -> None:
+        self._service_accounts = service_accounts
         self._users = {_digest(token): _authenticated(user) for token, user in tokens.items()}
 
     def authenticate(self, request: Request) -> UserInfo:
@@ -46,14 +49,18 @@ class Authenticator:
 
     def _bearer(self, authorization: str) -> UserInfo:
         scheme, _, token = authorization.partition(" ")
-        user = self.token_user(token.strip()) if scheme.lower() == "bearer" else None
+        user = self.review(token.strip()).user if scheme.lower() == "bearer" else None
         if user is None:
             raise unauthorized()
         return user
 
-    def token_user(self, token: str) -> UserInfo | None:
-        """Whose a bearer token is; None for an unknown one."""
-        return self._users.get(_digest(token))
+    def review(self, token: str, audiences: Sequence[str] = API_AUDIENCES) -> Verdict:
+        """Whose a bearer token is, for one of ``audiences``. A static token is good for this server alone."""
+        user = self._users.get(_digest(token))
+        if user is not None:
+            shared = tuple(audience for audience in API_AUDIENCES if audience in audiences)
+            return Verdict(user, shared) if shared else UNKNOWN
+        return UNKNOWN if self._service_accounts is None else self._service_accounts.authenticate(token, audiences)
 
 
 def is_open(path: str) -> bool:

@@ -16,6 +16,7 @@ from pyk8s_server.apiserver.endpoints.patch import patch
 from pyk8s_server.apiserver.endpoints.subresources.binding import bind
 from pyk8s_server.apiserver.endpoints.subresources.eviction import evict
 from pyk8s_server.apiserver.endpoints.subresources.scale import get_scale, patch_scale, update_scale
+from pyk8s_server.apiserver.endpoints.subresources.token import create_token
 from pyk8s_server.apiserver.endpoints.update import update
 
 Verb = Callable[[Backend, Call], Awaitable[Response]]
@@ -32,6 +33,7 @@ SUBRESOURCES: dict[tuple[str, str], dict[str, Verb]] = {
     ("", "scale"): {"get": get_scale, "update": update_scale, "patch": patch_scale},
     ("pods", "binding"): {"create": bind},
     ("pods", "eviction"): {"create": evict},
+    ("serviceaccounts", "token"): {"create": create_token},
     ("bindings", ""): {"create": bind},
     ("selfsubjectreviews.authentication.k8s.io", ""): {"create": reviews.review_self},
     ("tokenreviews.authentication.k8s.io", ""): {"create": reviews.review_token},
