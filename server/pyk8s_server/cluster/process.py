@@ -92,16 +92,25 @@ def stop(state: ClusterState) -> bool:
             os.kill(pid, how)
         except ProcessLookupError:
             return True
-        if _gone(state, limit_s):
+        if _gone(state, pid, limit_s):
             return True
     raise CommandError(f"process {pid} of cluster {state.name!r} does not end", ExitCode.TIMEOUT)
 
 
-def _gone(state: ClusterState, limit_s: float) -> bool:
+def _gone(state: ClusterState, pid: int, limit_s: float) -> bool:
+    """Wait until the lock is free and the process has ended: the one comes a moment before the other."""
     clock = SystemClock()
     end_s = clock.monotonic_s() + limit_s
-    while state.running_pid():
+    while state.running_pid() or _exists(pid):
         if clock.monotonic_s() > end_s:
             return False
         select.select([], [], [], POLL_S)
+    return True
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
     return True
