@@ -9,6 +9,7 @@ from typing import Any
 
 import kr8s
 import pytest
+from kr8s._async_utils import as_sync_func
 from kr8s.objects import ConfigMap, Pod
 from kubernetes import client, config, watch
 
@@ -25,11 +26,14 @@ def core(cluster: Home) -> Iterator[client.CoreV1Api]:
 
 
 @pytest.fixture
-def kr8s_api(cluster: Home, namespace: str) -> Any:
+def kr8s_api(cluster: Home, namespace: str) -> Iterator[Any]:
     with warnings.catch_warnings():
         # kr8s names the newest minor version it was tested with; it works with newer ones.
         warnings.filterwarnings("ignore", "Kubernetes version")
-        return kr8s.api(kubeconfig=str(cluster.kubeconfig), namespace=namespace)
+        api = kr8s.api(kubeconfig=str(cluster.kubeconfig), namespace=namespace)
+    yield api
+    # kr8s leaves its connections, a watch's among them, to the collector, which warns of each.
+    as_sync_func(api._session.aclose)()
 
 
 def config_map(name: str, **data: str) -> client.V1ConfigMap:

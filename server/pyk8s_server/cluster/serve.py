@@ -37,22 +37,20 @@ TOKEN_BYTES = 32
 
 
 def run(state: ClusterState, on_ready: Callable[[], None]) -> None:
-    """Run the cluster in this process until a signal comes.
+    """Run the cluster in this process until a signal comes. The process must end after it.
 
     Raises:
         CommandError: it cannot start, in one line.
     """
     settings = state.load()
-    lock = state.hold()
+    # Never closed: the lock goes with the process, so that who finds it free finds no process either.
+    state.hold()
+    store = _open_store(settings)
     try:
-        store = _open_store(settings)
-        try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(_serve(state, store, on_ready))
-        finally:
-            store.close()
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(state, store, on_ready))
     finally:
-        os.close(lock)
+        store.close()
 
 
 def run_api_server(*, name: str, data_dir: str, port: int) -> None:

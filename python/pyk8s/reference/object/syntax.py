@@ -7,6 +7,7 @@ Not here: types, duplicate keys (both need to know the kind).
 from __future__ import annotations
 
 import codecs
+import re
 
 from pyk8s.errors import DecodeError
 
@@ -15,8 +16,10 @@ DEPTH_MAX = 200
 recursively on any thread's stack and by every JSON library a client may use."""
 
 UNEXPECTED_END = "unexpected end of JSON input"
-SPACE = b" \n\t\r"
-DIGITS = b"0123456789"
+SPACE = re.compile(rb"[ \n\t\r]*")
+PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
+"""What of a string needs no look."""
+DIGITS = re.compile(rb"[0-9]*")
 HEX_DIGITS = b"0123456789abcdefABCDEF"
 LITERALS = {ord("t"): b"true", ord("f"): b"false", ord("n"): b"null"}
 NAMED_ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 39: "\\'", 92: "\\\\"}
@@ -117,13 +120,15 @@ class _Checker:
         """The byte here; at the end a space, which is what Go's scanner feeds itself there."""
         return self.body[self.at] if self.at < len(self.body) else ord(" ")
 
-    def _skip(self, wanted: bytes) -> None:
-        while self.at < len(self.body) and self.body[self.at] in wanted:
-            self.at += 1
+    def _skip_all(self, run: re.Pattern[bytes]) -> None:
+        """Skip what ``run`` matches here; it may match nothing, and so always matches."""
+        found = run.match(self.body, self.at)
+        assert found is not None, "a run of any length matches anywhere"
+        self.at = found.end()
 
     def _skip_space(self) -> bool:
         """Skip white space; False at the end."""
-        self._skip(SPACE)
+        self._skip_all(SPACE)
         return self.at < len(self.body)
 
     def _literal(self, word: bytes) -> None:
@@ -149,13 +154,14 @@ class _Checker:
             self._digits("in exponent of numeric literal")
 
     def _digits(self, context: str) -> None:
-        if self._byte() not in DIGITS:
+        if self._byte() not in b"0123456789":
             raise _invalid(self._byte(), context)
-        self._skip(DIGITS)
+        self._skip_all(DIGITS)
 
     def _string(self) -> None:
         """From the opening quote to behind the closing one."""
         self.at += 1
+        self._skip_all(PLAIN)
         while self.at < len(self.body):
             byte = self.body[self.at]
             self.at += 1
@@ -163,8 +169,9 @@ class _Checker:
                 return
             if byte == ord("\\"):
                 self._escape()
-            elif byte < ord(" "):
+            else:
                 raise _invalid(byte, "in string literal")
+            self._skip_all(PLAIN)
         raise DecodeError(UNEXPECTED_END)
 
     def _escape(self) -> None:

@@ -7,6 +7,7 @@ Not here: who is told (see `watch_hub`).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 
 from pyk8s.reference.store.version import Change, KeyValue
@@ -30,10 +31,11 @@ class EventLog:
 
     def since(self, revision: int, skip_count: int = 0) -> Iterator[Change]:
         """Changes at ``revision`` and later that may be seen, without the first ``skip_count`` of them."""
-        later = (change for change in self.changes if revision <= change.revision <= self.visible_revision)
-        for index, change in enumerate(later):
-            if index >= skip_count:
-                yield change
+        return iter(self.changes[self._position(revision) + skip_count : self._position(self.visible_revision + 1)])
+
+    def _position(self, revision: int) -> int:
+        """Where in `changes` those at ``revision`` and later begin."""
+        return bisect_left(self.changes, revision, key=lambda change: change.revision)
 
     def compact(self, revision: int) -> None:
         self.first_revision = max(self.first_revision, revision)
