@@ -109,8 +109,11 @@ def _gone(state: ClusterState, pid: int, limit_s: float) -> bool:
 
 
 def _exists(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits for its parent's notice does not."""
     try:
         os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
-    return True
+    except OSError:
+        return True
