@@ -16,7 +16,8 @@ from pathlib import Path
 
 from load import Target
 
-PYK8S = str(Path(sys.executable).parent / "pyk8s")
+PYK8S = (sys.executable, "-m", "pyk8s.cli.main")
+"""The command as a module: it runs from a checkout as from an installation."""
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Running:
         return int((self.state / "lock").read_text())
 
     def pyk8s(self, *words: str) -> str:
-        done = subprocess.run([PYK8S, *words], env=self.environment, capture_output=True, text=True, check=True)
+        done = subprocess.run([*PYK8S, *words], env=self.environment, capture_output=True, text=True, check=True)
         return done.stdout
 
 
@@ -52,10 +53,10 @@ def running(nodes: int = 0) -> Iterator[Running]:
     environment = os.environ | {"XDG_STATE_HOME": str(home), "KUBECONFIG": str(home / "kubeconfig"), "HOME": str(home)}
     try:
         begin = time.perf_counter()
-        command = [PYK8S, "up", "--name", name, "--nodes", str(nodes)]
+        command = [*PYK8S, "up", "--name", name, "--nodes", str(nodes)]
         subprocess.run(command, env=environment, check=True, capture_output=True)
         up_s = time.perf_counter() - begin
         yield Running(name, environment, home / "pyk8s" / "clusters" / name, up_s)
     finally:
-        subprocess.run([PYK8S, "down", "--name", name], env=environment, check=False, capture_output=True)
+        subprocess.run([*PYK8S, "down", "--name", name], env=environment, check=False, capture_output=True)
         shutil.rmtree(home, ignore_errors=True)
