@@ -7,13 +7,15 @@ Not here: random numbers and uids (see `pyk8s.api.identity`).
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Clock(Protocol):
@@ -36,6 +38,9 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        # Imported where it is used: commands that only read the time need not wait for it.
+        import asyncio
+
         await asyncio.sleep(seconds)
 
 
@@ -60,6 +65,8 @@ class VirtualClock:
         return self._elapsed_s
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio
+
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -90,6 +97,8 @@ class VirtualClock:
         return self._timers[0][0] if self._timers else None
 
     async def _settle(self) -> None:
+        import asyncio
+
         for _ in range(self.SETTLE_ROUNDS):
             await asyncio.sleep(0)
 

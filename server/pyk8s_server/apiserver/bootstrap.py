@@ -15,7 +15,7 @@ from pyk8s.api.status import StatusError
 from pyk8s.api.tables import table
 
 if TYPE_CHECKING:
-    from pyk8s_server.apiserver.app import ApiServer
+    from pyk8s_server.apiserver.handler import ResourceHandler
 
 Json = dict[str, Any]
 
@@ -41,7 +41,7 @@ ROLE_KINDS = {
 """Entries of the table of roles and the resources they are of, in the order of creation."""
 
 
-async def bootstrap(api: ApiServer) -> None:
+async def bootstrap(api: ResourceHandler) -> None:
     """Create what is missing. Raises StatusError when the server refuses its own objects."""
     for name in NAMESPACES:
         await _ensure(api, "/api/v1/namespaces", {"metadata": {"name": name}})
@@ -57,7 +57,7 @@ async def bootstrap(api: ApiServer) -> None:
     await _ensure(api, "/api/v1/namespaces/kube-system/configmaps", _authentication(api), is_kept_current=True)
 
 
-async def _ensure_roles(api: ApiServer) -> None:
+async def _ensure_roles(api: ResourceHandler) -> None:
     """Roles and bindings of the cluster's own parts.
 
     Cost: one look-up in the store for each that is there, so that a cluster forked from another starts at once.
@@ -82,14 +82,14 @@ def _service(port: int) -> Json:
     return {"metadata": {"name": "kubernetes", "labels": SERVICE_LABELS}, "spec": spec}
 
 
-def _endpoints(api: ApiServer) -> Json:
+def _endpoints(api: ResourceHandler) -> Json:
     labels = {"endpointslice.kubernetes.io/skip-mirror": "true"}
     ports = [{"name": "https", "port": api.advertise_port, "protocol": "TCP"}]
     subsets = [{"addresses": [{"ip": api.advertise_address}], "ports": ports}]
     return {"metadata": {"name": "kubernetes", "labels": labels}, "subsets": subsets}
 
 
-def _endpoint_slice(api: ApiServer) -> Json:
+def _endpoint_slice(api: ResourceHandler) -> Json:
     return {
         "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
         "addressType": "IPv6" if ":" in api.advertise_address else "IPv4",
@@ -98,12 +98,12 @@ def _endpoint_slice(api: ApiServer) -> Json:
     }
 
 
-def _authentication(api: ApiServer) -> Json:
+def _authentication(api: ResourceHandler) -> Json:
     data = {"client-ca-file": api.client_ca.decode()} if api.client_ca else {}
     return {"metadata": {"name": "extension-apiserver-authentication"}, "data": data}
 
 
-async def _ensure(api: ApiServer, path: str, obj: Json, *, is_kept_current: bool = False) -> None:
+async def _ensure(api: ResourceHandler, path: str, obj: Json, *, is_kept_current: bool = False) -> None:
     name = obj["metadata"]["name"]
     status, body = await _send(api, "GET", f"{path}/{name}", {})
     if status == 404:
@@ -114,7 +114,7 @@ async def _ensure(api: ApiServer, path: str, obj: Json, *, is_kept_current: bool
         raise StatusError.from_dict(orjson.loads(body))
 
 
-async def _send(api: ApiServer, method: str, path: str, obj: Json) -> tuple[int, bytes]:
+async def _send(api: ResourceHandler, method: str, path: str, obj: Json) -> tuple[int, bytes]:
     media = "application/merge-patch+json" if method == "PATCH" else "application/json"
     headers = {"content-type": media, "user-agent": "kube-apiserver/v1.36.2"}
     response = await api.handle(Request(method, path, [], headers, orjson.dumps(obj), user=APISERVER))

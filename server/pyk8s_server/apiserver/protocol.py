@@ -1,4 +1,4 @@
-"""The HTTP/1.1 protocol of the API server: uvicorn's, with a short way from a request to `ApiServer.handle` and back.
+"""The HTTP/1.1 protocol of the API server: uvicorn's, with a short way from a request to its handler and back.
 
 Always true: a whole answer is one write; a watch costs no task: the engine's wakeup writes its events to the socket.
 Invariant: nothing is written to a connection whose buffer is full; its events wait in the engine's bounded backlog.
@@ -24,7 +24,7 @@ from pyk8s_server.apiserver.endpoints.watch import WatchStream
 from pyk8s_server.apiserver.filters import limits
 
 if TYPE_CHECKING:
-    from pyk8s_server.apiserver.app import ApiServer
+    from pyk8s_server.apiserver.handler import ResourceHandler
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class ApiProtocol(HttpToolsProtocol):
         certificate = connection.getpeercert(binary_form=True) if connection is not None else None
         self._extensions: dict[str, Any] = {"tls": {"client_cert_der": certificate}} if certificate else {}
         self._pump: _WatchPump | None = None
-        self._waiting: tuple[RequestResponseCycle, ApiServer] | None = None
+        self._waiting: tuple[RequestResponseCycle, ResourceHandler] | None = None
         """A request whose body is not all here."""
         self._body_timer: asyncio.TimerHandle | None = None
 
@@ -128,7 +128,7 @@ class ApiProtocol(HttpToolsProtocol):
         else:
             self._begin(cycle, app)
 
-    def _begin(self, cycle: RequestResponseCycle, app: ApiServer) -> None:
+    def _begin(self, cycle: RequestResponseCycle, app: ResourceHandler) -> None:
         serving: Coroutine[Any, Any, None] = self._serve(cycle, app)
         if cycle.scope["method"] in BODILESS:
             # Most reads are answered before anything is waited for, and a task would cost a tenth of them. Writes may
@@ -142,7 +142,7 @@ class ApiProtocol(HttpToolsProtocol):
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
-    async def _serve(self, cycle: RequestResponseCycle, app: ApiServer) -> None:
+    async def _serve(self, cycle: RequestResponseCycle, app: ResourceHandler) -> None:
         scope = cycle.scope
         try:
             response = await app.handle(asgi.request_of(cast(asgi.Scope, scope), bytes(cycle.body)))

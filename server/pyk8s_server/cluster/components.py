@@ -1,13 +1,12 @@
 """The components as separate processes: apiserver, controller-manager, scheduler, kubelet, in the foreground.
 
+Always true: importing this module imports typer alone, as for every command.
 Always true: each is the same code as in `pyk8s up`, over HTTP instead of in process; each ends cleanly on a signal.
 Not here: options of the components themselves beyond where to find the API.
 """
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -95,6 +94,8 @@ def kubelet(kubeconfig: Kubeconfig, nodes: Annotated[int, typer.Option(min=0, he
 
 
 def _run_component(kubeconfig: str, user_agent: str, make: Callable[[RestClient, dict[str, Any]], Component]) -> None:
+    import asyncio
+
     from pyk8s.cli.exits import CommandError
     from pyk8s.client import kubeconfig as kubeconfigs
 
@@ -122,6 +123,9 @@ def _run_component(kubeconfig: str, user_agent: str, make: Callable[[RestClient,
 
 async def until_signal(work: Callable[[], Awaitable[Any]]) -> None:
     """Run ``work`` until it ends or SIGTERM or SIGINT comes; its failure is raised."""
+    import asyncio
+    import signal
+
     loop = asyncio.get_running_loop()
     running = asyncio.ensure_future(work())
     for number in (signal.SIGTERM, signal.SIGINT):

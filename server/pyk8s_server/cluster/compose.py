@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyk8s.kubelet import SimulatedNodes
     from pyk8s.scheduler import Scheduler
 
-    from pyk8s_server.apiserver.app import ApiServer
+    from pyk8s_server.apiserver.handler import ResourceHandler
 
 MASTERS = ("system:masters", "system:authenticated")
 ADMIN = UserInfo("kubernetes-admin", MASTERS)
@@ -107,10 +107,10 @@ class Cluster:
         return [trouble for task in ended if (trouble := task.exception()) is not None]
 
 
-def _api_server(store: Store, clock: Clock, identity: Identity, options: Options) -> ApiServer:
-    from pyk8s_server.apiserver.app import ApiServer
+def _api_server(store: Store, clock: Clock, identity: Identity, options: Options) -> ResourceHandler:
+    from pyk8s_server.apiserver.handler import ResourceHandler
 
-    return ApiServer(
+    return ResourceHandler(
         store,
         clock=clock,
         identity=identity,

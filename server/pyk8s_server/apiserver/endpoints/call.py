@@ -1,7 +1,7 @@
 """One request on its way through the verbs, and what all requests share.
 
 Always true: a `Call` belongs to one request and one task; a `Backend` is shared and holds no request's state.
-Not here: how requests arrive (see `app`), what verbs do.
+Not here: how requests arrive (see `handler`), what verbs do.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Always true: a path that names no served resource is answered with text 404, a verb the resource lacks with 405; every
 StatusError of a verb becomes its answer here.
-Not here: filters (see `app`), discovery.
+Not here: filters (see `handler`), discovery.
 """
 
 from __future__ import annotations

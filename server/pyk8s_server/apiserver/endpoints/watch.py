@@ -3,7 +3,7 @@
 Always true: a stream shows strictly rising versions, none twice; when it cannot go on it says so with an ERROR event
 and ends, so that the client lists again.
 Invariant: a stream holds no events of its own: what is not sent yet lies in the engine's bounded backlog.
-Not here: sockets (see `app`); the engine wakes the stream through `storage.wakeups`.
+Not here: sockets (see `protocol`); the engine wakes the stream through `storage.wakeups`.
 """
 
 from __future__ import annotations
