@@ -72,14 +72,17 @@ class SimulatedNodes:
         keys = ObjectKeys(self._client, clock=self._clock, identity=self._identity, on_change=self._pods.wake)
         self._pods.object_keys = keys
         self._scale_agents()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(keys.run())
-            group.create_task(self._events.run())
-            group.create_task(self._reflector(NODES, _NodeTarget(self)).run())
-            for number in range(WORKER_COUNT):
-                group.create_task(self._work(), name=f"kubelet worker {number}")
-            await keys.wait_for_sync()
-            group.create_task(self._reflector(PODS, self._pods, "spec.nodeName!=").run())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(keys.run())
+                group.create_task(self._events.run())
+                group.create_task(self._reflector(NODES, _NodeTarget(self)).run())
+                for number in range(WORKER_COUNT):
+                    group.create_task(self._work(), name=f"kubelet worker {number}")
+                await keys.wait_for_sync()
+                group.create_task(self._reflector(PODS, self._pods, "spec.nodeName!=").run())
+        finally:
+            self._queue.shut_down()
 
     async def stop(self) -> None:
         """End `run`; the nodes stay, and fall silent. Safe to call twice."""

@@ -1,36 +1,39 @@
 """What a test holds: one cluster, with plain calls that wait.
 
-Always true: every call has a deadline; what does not come true in time fails with the object's last state.
+Always true: every call has a deadline; what does not come true in time fails with the object's last status.
+Always true: a condition runs in the test's own thread, so it may ask the cluster itself.
 Not here: how the cluster runs (see `runtime`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyk8s.api.resources import Resource, by_kind, named
 from pyk8s.api.status import StatusError
 
+from pyk8s_server.testing.manifests import Manifest, objects
+from pyk8s_server.testing.waiting import Condition, is_met, states
+
 if TYPE_CHECKING:
     from pyk8s.client.rest import RestClient
 
+    from pyk8s_server.apiserver.serve import Running
     from pyk8s_server.cluster.compose import Cluster
     from pyk8s_server.testing.runtime import Runtime
 
 Json = dict[str, Any]
-Condition = str | Callable[[Json], Any]
 WAIT_TIMEOUT_S = 30.0
-DELETED = "deleted"
+HOST = "127.0.0.1"
 
 
 class ClusterHandle:
     """A cluster for tests.
 
     Kinds may be named as kubectl names them: "pod", "po", "Pod", "deployments.apps".
-    ``namespace`` None is "default" for namespaced kinds.
+    ``namespace`` None is "default" for namespaced kinds, all namespaces in `list`.
     """
 
     def __init__(
@@ -38,7 +41,7 @@ class ClusterHandle:
     ) -> None:
         self._runtime, self._client, self.cluster = runtime, client, cluster
         self._kubeconfig = kubeconfig
-        self._server: Any = None
+        self._server: Running | None = None
         self._is_closed = False
 
     @property
@@ -48,9 +51,16 @@ class ClusterHandle:
             self._kubeconfig = self._serve()
         return str(self._kubeconfig)
 
-    def apply(self, manifest: Json | str | Path, namespace: str | None = None) -> list[Json]:
-        """Create what is missing and patch what is there: a dict, YAML text, or the path of a file or folder."""
-        return [self._call(self._apply(obj, namespace)) for obj in _documents(manifest)]
+    def apply(self, manifest: Manifest, namespace: str | None = None) -> list[Json]:
+        """Create what is missing and patch what is there (strategic merge): what a manifest leaves out stays.
+
+        Args:
+            manifest: a dict, YAML text, or the path of a file or of a folder.
+            namespace: for objects that name none.
+        Raises:
+            StatusError: the server refuses an object; those before it are applied.
+        """
+        return [self._call(self._apply(obj, namespace)) for obj in objects(manifest)]
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Json:
         """One object. Raises StatusError (code 404) when it is not there."""
@@ -66,7 +76,11 @@ class ClusterHandle:
         return items
 
     def delete(self, kind: str, name: str, namespace: str | None = None, *, grace_period_s: int | None = None) -> None:
-        """Delete an object; it may take its time to go (see `wait_for` with "deleted")."""
+        """Delete an object; it may take its time to go (see `wait_for` with "deleted").
+
+        Raises:
+            StatusError: it is not there (code 404).
+        """
         resource = _resource(kind)
         options: Json = {} if grace_period_s is None else {"gracePeriodSeconds": grace_period_s}
         self._call(self._client.delete(resource, name, _namespace(resource, namespace), options=options))
@@ -79,29 +93,41 @@ class ClusterHandle:
         namespace: str | None = None,
         timeout_s: float = WAIT_TIMEOUT_S,
     ) -> Json:
-        """Wait until an object is as it should be, and return it.
+        """Wait until an object is as it should be, and return it; it need not be there yet.
 
         Args:
             condition: "Ready" (a condition that is True), "Ready=False", "deleted" (returns the last state seen),
-                or a callable that gets the object and returns something true.
+                or a callable that gets the object and returns something true; a part of the object that it
+                misses (LookupError, TypeError) is "not yet".
         Raises:
             TimeoutError: with the object's last status.
         """
         resource = _resource(kind)
-        work = self._wait(resource, name, _namespace(resource, namespace), condition)
-        met: Json = self._call(_within(work, timeout_s, f"{kind} {name}", condition), timeout_s + 10)
-        return met
+        found = states(self._client, resource, name, _namespace(resource, namespace))
+        end_s = self._runtime.clock.monotonic_s() + timeout_s
+        last, trouble = None, ""
+        try:
+            while True:
+                state = self._call(_within(found, end_s - self._runtime.clock.monotonic_s()), timeout_s + 10)
+                last = state or last
+                try:
+                    if is_met(state, condition):
+                        return last or {}
+                except (LookupError, TypeError) as error:
+                    trouble = f"; the condition raised {error!r}"
+        except TimeoutError:
+            wanted = condition if isinstance(condition, str) else getattr(condition, "__name__", "as it should be")
+            shown = "it was never there" if last is None else f"last status: {last.get('status')}"
+            raise TimeoutError(f"{kind} {name} was not {wanted} within {timeout_s:g} s; {shown}{trouble}") from None
+        finally:
+            self._call(found.aclose())
 
     def close(self) -> None:
         """End the cluster; safe to call twice."""
         if self._is_closed:
             return
         self._is_closed = True
-        if self._server is not None:
-            self._call(self._server.stop())
-        if self.cluster is not None:
-            self._call(self.cluster.stop())
-        self._call(self._client.close())
+        self._call(self._close())
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -113,7 +139,7 @@ class ClusterHandle:
         if resource is None:
             raise ValueError(f"no resource for apiVersion {obj.get('apiVersion')!r}, kind {obj.get('kind')!r}")
         meta = obj.get("metadata") or {}
-        place = _namespace(resource, namespace or meta.get("namespace"))
+        place = _namespace(resource, meta.get("namespace") or namespace)
         try:
             return await self._client.create(resource, obj, place)
         except StatusError as error:
@@ -121,26 +147,14 @@ class ClusterHandle:
                 raise
         return await self._client.patch(resource, meta["name"], obj, place, patch_type="strategic")
 
-    async def _wait(self, resource: Resource, name: str, namespace: str, condition: Condition) -> Json:
-        last: Json = {}
-        while True:
-            selector = f"metadata.name={name}"
-            stream = self._client.watch(resource, namespace, field_selector=selector, send_initial_events=True)
-            try:
-                async for event in stream:
-                    if event.type == "BOOKMARK":
-                        if condition == DELETED and _is_initial_end(event.object) and not last:
-                            return last
-                        continue
-                    last = event.object
-                    _LAST[id(asyncio.current_task())] = last
-                    if event.type == "DELETED":
-                        if condition == DELETED:
-                            return last
-                    elif condition != DELETED and is_met(last, condition):
-                        return last
-            finally:
-                await stream.aclose()  # type: ignore[attr-defined]
+    async def _close(self) -> None:
+        if self.cluster is not None:
+            await self.cluster.stop()
+        if self._server is not None:
+            await self._server.stop()
+        await self._client.close()
+        if self.cluster is not None:
+            self.cluster.store.close()
 
     def _serve(self) -> Path:
         from pyk8s_server.apiserver.serve import serve
@@ -148,66 +162,24 @@ class ClusterHandle:
         from pyk8s_server.cluster.compose import ADMIN, MASTERS
         from pyk8s_server.cluster.state import write_private
 
-        assert self.cluster is not None
+        assert self.cluster is not None, "a cluster of others comes with its kubeconfig"
         authority = self._runtime.authority
-        server = authority.server(())
+        server, admin = authority.server(()), authority.client("admin", ADMIN.username, (MASTERS[0],))
+        files = {"certfile": server.certificate_path, "keyfile": server.key_path}
         self._server = self._call(
-            serve(
-                self.cluster.api,
-                host="127.0.0.1",
-                port=0,
-                certfile=server.certificate_path,
-                keyfile=server.key_path,
-                client_ca_file=authority.pair.certificate_path,
-            )
+            serve(self.cluster.api, host=HOST, port=0, client_ca_file=authority.pair.certificate_path, **files)
         )
-        admin = authority.client("admin", ADMIN.username, (MASTERS[0],))
-        url = f"https://127.0.0.1:{self._server.port}"
         name = f"pyk8s-test-{self._server.port}"
-        document = kubeconfigs.document(
-            name, url, ca=authority.pair.certificate, certificate=admin.certificate, key=admin.key
-        )
+        ca, url = authority.pair.certificate, f"https://{HOST}:{self._server.port}"
+        document = kubeconfigs.document(name, url, ca=ca, certificate=admin.certificate, key=admin.key)
         path = self._runtime.folder / f"{name}.kubeconfig"
         write_private(path, kubeconfigs.dump(document))
         return path
 
 
-_LAST: dict[int, Json] = {}
-"""The last object each waiting task saw, for the message when its time is over."""
-
-
-async def _within(work: Any, timeout_s: float, what: str, condition: Condition) -> Json:
-    task = asyncio.ensure_future(work)
-    try:
-        found: Json = await asyncio.wait_for(asyncio.shield(task), timeout_s)
-        return found
-    except TimeoutError:
-        last = _LAST.get(id(task)) or {}
-        wanted = condition if isinstance(condition, str) else getattr(condition, "__name__", "the condition")
-        shown = last.get("status") if last else "no such object"
-        raise TimeoutError(f"{what} was not {wanted!r} within {timeout_s:g} s; last status: {shown}") from None
-    finally:
-        _LAST.pop(id(task), None)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def is_met(obj: Json, condition: Condition) -> bool:
-    """Whether an object fulfils a condition of `ClusterHandle.wait_for`."""
-    if callable(condition):
-        return bool(condition(obj))
-    kind, _, wanted = condition.partition("=")
-    return has_condition(obj, kind, wanted or "True")
-
-
-def has_condition(obj: Json, kind: str, status: str = "True") -> bool:
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return any(c.get("type") == kind and c.get("status") == status for c in conditions)
-
-
-def _is_initial_end(bookmark: Json) -> bool:
-    annotations: Mapping[str, str] = (bookmark.get("metadata") or {}).get("annotations") or {}
-    return annotations.get("k8s.io/initial-events-end") == "true"
+async def _within(found: Any, timeout_s: float) -> Json | None:
+    state: Json | None = await asyncio.wait_for(anext(found), max(0.0, timeout_s))
+    return state
 
 
 def _resource(kind: str) -> Resource:
@@ -219,22 +191,3 @@ def _resource(kind: str) -> Resource:
 
 def _namespace(resource: Resource, namespace: str | None) -> str:
     return (namespace or "default") if resource.namespaced else ""
-
-
-def _documents(manifest: Json | str | Path) -> Iterable[Json]:
-    """The objects of a manifest; Lists are unfolded."""
-    import yaml
-
-    if isinstance(manifest, dict):
-        found: list[Any] = [manifest]
-    else:
-        path = Path(manifest) if isinstance(manifest, Path) or _looks_like_path(manifest) else None
-        files = sorted(path.glob("*.y*ml")) if path is not None and path.is_dir() else [path] if path else []
-        texts = [file.read_text() for file in files] if files else [str(manifest)]
-        found = [document for text in texts for document in yaml.safe_load_all(text) if document]
-    for document in found:
-        yield from document["items"] if document.get("kind") == "List" else (document,)
-
-
-def _looks_like_path(text: str) -> bool:
-    return "\n" not in text and ":" not in text

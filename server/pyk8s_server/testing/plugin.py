@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pyk8s_server.testing.runtime import Runtime
 
 FAILED = pytest.StashKey[bool]()
+KEPT = "pyk8s"
+"""Name of the user property that carries the words on what was kept, from xdist's workers too."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--k8s-kubeconfig", metavar="FILE", help="test against this cluster instead of making one per test")
     group.addoption(
-        "--k8s-artifacts", metavar="DIR", help="write the objects and events of each failed test's cluster below DIR"
+        "--k8s-artifacts", metavar="DIR", help="write the objects of each failed test's cluster as YAML below DIR"
     )
 
 
@@ -37,14 +39,33 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed:
         item.stash[FAILED] = True
+        shared = getattr(item, "funcargs", {}).get("k8s_session")
+        if shared is not None and report.when == "call":
+            # It goes on living, with the tests to come: what this test left is there now only.
+            _keep(item, shared)
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    told = [
+        (report.nodeid, text)
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
+        for name, text in report.user_properties
+        if name == KEPT
+    ]
+    if told:
+        terminalreporter.section("clusters of failed tests")
+    for test, text in told:
+        terminalreporter.line(f"{test}: {text}")
+
+
 @pytest.fixture(scope="session")
-def _k8s_runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+def _k8s_runtime() -> Iterator[Runtime]:
     from pyk8s_server.testing.runtime import Runtime
 
-    runtime = Runtime(tmp_path_factory.mktemp("pyk8s"))
+    runtime = Runtime()
     yield runtime
     runtime.close()
 
@@ -59,7 +80,7 @@ def k8s(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
 
 @pytest.fixture(scope="session")
 def k8s_session(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
-    """One cluster for all tests of the session that ask for it."""
+    """One cluster for all tests of the session that ask for it (with xdist: of each worker)."""
     made = _make(request)
     yield made
     made.close()
@@ -75,8 +96,8 @@ def k8s_factory(request: pytest.FixtureRequest) -> Iterator[Callable[..., Cluste
         return made[-1]
 
     yield factory
-    for handle in made:
-        _finish(request, handle)
+    for number, handle in enumerate(made, 1):
+        _finish(request, handle, f"-{number}")
 
 
 def _make(request: pytest.FixtureRequest, *, nodes: int = 1) -> ClusterHandle:
@@ -85,20 +106,22 @@ def _make(request: pytest.FixtureRequest, *, nodes: int = 1) -> ClusterHandle:
     return runtime.connect(existing) if existing else runtime.cluster(nodes=nodes)
 
 
-def _finish(request: pytest.FixtureRequest, handle: ClusterHandle) -> None:
+def _finish(request: pytest.FixtureRequest, handle: ClusterHandle, suffix: str = "") -> None:
+    runtime: Runtime = request.getfixturevalue("_k8s_runtime")
     try:
         if request.node.stash.get(FAILED, False):
-            _keep(request, handle)
+            _keep(request.node, handle, suffix)
     finally:
-        handle.close()
+        runtime.forget(handle)
 
 
-def _keep(request: pytest.FixtureRequest, handle: ClusterHandle) -> None:
+def _keep(item: pytest.Item, handle: ClusterHandle, suffix: str = "") -> None:
+    """Save what the options ask for, and say where it is in the summary."""
     from pyk8s_server.testing.artifacts import save_objects, save_snapshot
 
-    artifacts = request.config.getoption("--k8s-artifacts")
+    artifacts: str | None = item.config.getoption("--k8s-artifacts")
     if artifacts:
-        save_objects(handle, artifacts, request.node.nodeid)
-    if request.config.getoption("--k8s-keep"):
-        told = save_snapshot(handle, artifacts or request.config.rootpath, request.node.nodeid)
-        request.node.add_report_section("teardown", "pyk8s", told)
+        item.user_properties.append((KEPT, f"objects in {save_objects(handle, artifacts, item.nodeid + suffix)}"))
+    if item.config.getoption("--k8s-keep"):
+        folder = artifacts or item.config.rootpath / "pyk8s-kept"
+        item.user_properties.append((KEPT, save_snapshot(handle, folder, item.nodeid + suffix)))

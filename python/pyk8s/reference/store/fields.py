@@ -21,8 +21,11 @@ class FieldTable:
         twin._by_prefix = dict(self._by_prefix)
         return twin
 
-    def register(self, prefix: str, fields: Sequence[Field]) -> None:
+    def register(self, prefix: str, fields: Sequence[Field]) -> bool:
+        """Whether this changed anything: a fork is told again what its origin knew."""
+        is_news = self._by_prefix.get(prefix) != tuple(fields)
         self._by_prefix[prefix] = tuple(fields)
+        return is_news
 
     def of(self, key: str) -> tuple[Field, ...]:
         matching = [prefix for prefix in self._by_prefix if key.startswith(prefix)]

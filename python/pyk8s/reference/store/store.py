@@ -332,7 +332,8 @@ class Store:
 
     def set_fields(self, prefix: str, fields: Sequence[Field]) -> None:
         with self.lock:
-            self.fields.register(prefix, fields)
+            if not self.fields.register(prefix, fields):
+                return
             parsed: dict[int, KeyValue] = {}
 
             def anew(kv: KeyValue) -> KeyValue:

@@ -20,10 +20,15 @@ impl FieldTable {
         Self { by_prefix: Vec::new(), none: Arc::from([]) }
     }
 
-    pub fn register(&mut self, prefix: &str, specs: Vec<FieldSpec>) {
+    /// Whether this changed anything: a fork is told again what its origin knew.
+    pub fn register(&mut self, prefix: &str, specs: Vec<FieldSpec>) -> bool {
+        if self.by_prefix.iter().any(|(known, old)| **known == *prefix && **old == *specs) {
+            return false;
+        }
         self.by_prefix.retain(|(known, _)| **known != *prefix);
         self.by_prefix.push((prefix.into(), specs.into()));
         self.by_prefix.sort_by_key(|(known, _)| std::cmp::Reverse(known.len()));
+        true
     }
 
     pub fn of(&self, key: &str) -> &Arc<[FieldSpec]> {

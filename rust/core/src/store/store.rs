@@ -148,8 +148,8 @@ impl Store {
 
     /// Names the selectable fields of objects under `prefix`; objects that are there are parsed again.
     pub fn set_fields(&self, prefix: &str, specs: Vec<FieldSpec>) -> Result<(), StoreError> {
-        self.fields.write().register(prefix, specs);
-        if !self.is_object_store {
+        let is_news = self.fields.write().register(prefix, specs);
+        if !is_news || !self.is_object_store {
             return Ok(());
         }
         let mut state = self.state.write();
@@ -158,6 +158,9 @@ impl Store {
         }
         let fields = self.fields.read().clone();
         state.replace_versions(|version| {
+            if !version.key.starts_with(prefix) {
+                return None;
+            }
             let specs = fields.of(&version.key);
             let envelope = envelope::parse(&version.value, specs).ok()?;
             let object = Some(ObjectMeta { envelope, specs: specs.clone() });
