@@ -96,8 +96,8 @@ class ClusterHandle:
         """Wait until an object is as it should be, and return it; it need not be there yet.
 
         Args:
-            condition: "Ready" (a condition that is True), "Ready=False", "deleted" (returns the last state seen),
-                or a callable that gets the object and returns something true; a part of the object that it
+            condition: "Ready" (a condition that is True), "Ready=False", "deleted" (the last state seen is
+                returned, {} if none), or a callable that gets the object and returns something true; a part of the object that it
                 misses (LookupError, TypeError) is "not yet".
         Raises:
             TimeoutError: with the object's last status.
