@@ -97,8 +97,8 @@ class ClusterHandle:
 
         Args:
             condition: "Ready" (a condition that is True), "Ready=False", "deleted" (the last state seen is
-                returned, {} if none), or a callable that gets the object and returns something true; a part of the object that it
-                misses (LookupError, TypeError) is "not yet".
+                returned, {} if none), or a callable that gets the object and returns something true; a part of
+                the object that it misses (LookupError, TypeError) is "not yet".
         Raises:
             TimeoutError: with the object's last status.
         """
