@@ -17,7 +17,8 @@ test: setup kubectl test-rust
 
 # The same cluster on the pure-Python engine: everything above the engine, with PYK8S_CORE=reference.
 test-core: setup kubectl
-	PYK8S_CORE=reference $(PYTEST) tests/apiserver tests/client tests/controllers tests/scheduler tests/cluster
+	PYK8S_CORE=reference $(PYTEST) tests/apiserver tests/client tests/controllers tests/kubelet \
+		tests/scheduler tests/cluster
 
 test-rust: setup
 	cargo test -q -p pyk8s-core --release
