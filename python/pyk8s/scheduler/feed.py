@@ -14,7 +14,7 @@ import orjson
 
 from pyk8s.api.clock import Clock
 from pyk8s.client.keys import key_of
-from pyk8s.core.interfaces import SchedulerEngine
+from pyk8s.core.scheduler_interface import SchedulerEngine
 from pyk8s.errors import DecodeError
 
 Json = dict[str, Any]

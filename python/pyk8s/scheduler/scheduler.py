@@ -22,7 +22,7 @@ from pyk8s.client.interfaces import Client
 from pyk8s.client.leader_election import LeaderElector
 from pyk8s.client.reflector import Reflector
 from pyk8s.client.well_known import NODES, PODS
-from pyk8s.core.interfaces import Decision, SchedulerEngine
+from pyk8s.core.scheduler_interface import Decision, SchedulerEngine
 from pyk8s.scheduler import reports
 from pyk8s.scheduler.binder import Binder
 from pyk8s.scheduler.feed import NodeFeed, PodFeed

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 from pyk8s import _core, reference
-from pyk8s.core.interfaces import SchedulerEngine
+from pyk8s.core.scheduler_interface import SchedulerEngine
 
 TWINS = {"rust": lambda: _core.SchedulerEngine, "reference": lambda: reference.SchedulerEngine}
 

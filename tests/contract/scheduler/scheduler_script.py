@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pyk8s.core.interfaces import Decision, SchedulerEngine
+from pyk8s.core.scheduler_interface import Decision, SchedulerEngine
 
 Json = dict[str, Any]
 SCRIPTS = sorted((Path(__file__).parents[2] / "scripts" / "scheduler").glob("*.txt"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyk8s.core.interfaces import SchedulerEngine
+from pyk8s.core.scheduler_interface import SchedulerEngine
 
 Json = dict[str, Any]
 GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "scheduler").glob("*.json"))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from pyk8s.core.interfaces import SchedulerEngine
+from pyk8s.core.scheduler_interface import SchedulerEngine
 from pyk8s.errors import DecodeError
 
 Json = dict[str, Any]

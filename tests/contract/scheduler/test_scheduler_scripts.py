@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pyk8s.core.interfaces import SchedulerEngine
+from pyk8s.core.scheduler_interface import SchedulerEngine
 
 sys.path.insert(0, str(Path(__file__).parent))
 

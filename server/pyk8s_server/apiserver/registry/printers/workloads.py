@@ -44,27 +44,17 @@ def deployment(obj: Json, now_s: float) -> list[Any]:
 
 
 def replica_set(obj: Json, now_s: float) -> list[Any]:
-    spec, status = _parts(obj)
-    counts = [spec.get("replicas", 0), status.get("replicas", 0), status.get("readyReplicas", 0)]
-    return [
-        name_of(obj),
-        *counts,
-        age(obj, now_s),
-        *container_cells(spec.get("template")),
-        selector_text(spec.get("selector")),
-    ]
+    return _replicated(obj, now_s, selector_text(_parts(obj)[0].get("selector")))
 
 
 def replication_controller(obj: Json, now_s: float) -> list[Any]:
+    return _replicated(obj, now_s, labels_text(_parts(obj)[0].get("selector")))
+
+
+def _replicated(obj: Json, now_s: float, selector: str) -> list[Any]:
     spec, status = _parts(obj)
     counts = [spec.get("replicas", 0), status.get("replicas", 0), status.get("readyReplicas", 0)]
-    return [
-        name_of(obj),
-        *counts,
-        age(obj, now_s),
-        *container_cells(spec.get("template")),
-        labels_text(spec.get("selector")),
-    ]
+    return [name_of(obj), *counts, age(obj, now_s), *container_cells(spec.get("template")), selector]
 
 
 def stateful_set(obj: Json, now_s: float) -> list[Any]:

@@ -1,0 +1,108 @@
+"""The scheduler engine's contract: what both twins fulfil; the other engine parts are in `interfaces`.
+
+Always true: time moves only by the ``now_s`` handed in; the same calls give the same decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+
+class Decision(Protocol):
+    """What came of one scheduling attempt."""
+
+    @property
+    def uid(self) -> str:
+        """The pod's uid, or namespace/name for an object without one."""
+
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def outcome(self) -> Literal["scheduled", "unschedulable", "skipped"]:
+        """``skipped``: the pod is being deleted; it was not tried and has left the queue."""
+
+    @property
+    def node_name(self) -> str:
+        """The chosen node, "" unless scheduled."""
+
+    @property
+    def message(self) -> str:
+        """Why it was not scheduled, in kube-scheduler's words; "" when it was."""
+
+    @property
+    def plugins(self) -> list[str]:
+        """The plugins that refused the pod on some node, in the profile's order."""
+
+    @property
+    def attempts(self) -> int:
+        """Attempts so far, this one included."""
+
+    @property
+    def binding(self) -> bytes:
+        """The Binding to post, as JSON; b"" unless scheduled."""
+
+
+class SchedulerEngine(Protocol):
+    """kube-scheduler's queue, cache and cycle: nodes and pods go in, decisions come out.
+
+    Objects are JSON as the API serves them. Time moves only by the ``now_s`` handed in. Every scheduled pod is assumed
+    on its node until `set_pod` shows it bound, `forget` gives it back, or `remove_pod` takes it away.
+    """
+
+    def __init__(
+        self,
+        *,
+        scheduler_name: str = "default-scheduler",
+        percentage_of_nodes_to_score: int = 0,
+        initial_backoff_s: float = 1.0,
+        max_backoff_s: float = 10.0,
+    ) -> None:
+        """``percentage_of_nodes_to_score`` 0 is adaptive: 50 % at 100 nodes, less with more, at least 5 %."""
+
+    def set_node(self, node: bytes) -> None:
+        """A node as it is now; wakes the pods it may help. Heartbeats cost a parse and nothing else.
+
+        Raises:
+            DecodeError: not a Node, or a quantity that is none; nothing has changed.
+        """
+
+    def remove_node(self, name: str) -> None: ...
+
+    def set_pod(self, pod: bytes) -> None:
+        """A pod as it is now: pending ones of this scheduler are queued, bound ones count on their node, others leave.
+
+        Raises DecodeError, as `set_node`.
+        """
+
+    def remove_pod(self, uid: str) -> None:
+        """A pod that is gone; frees what it held. Unknown uids are fine."""
+
+    def schedule_one(self, now_s: float) -> Decision | None:
+        """Take the next pod and decide; None when none is ready."""
+
+    def schedule(self, now_s: float, max_count: int = 100) -> Sequence[Decision]:
+        """Up to ``max_count`` attempts, in the queue's order."""
+
+    def forget(self, uid: str) -> bool:
+        """The binding failed: the node is free again and the pod backs off. False when it was not in flight."""
+
+    def advance(self, now_s: float) -> None:
+        """Move time on: ends backoffs, and waits in the unschedulable set of more than five minutes."""
+
+    def next_deadline_s(self) -> float | None:
+        """When `schedule` should next be called; the present when a pod is ready, None when only news can help."""
+
+    def evaluate(self, pod: bytes) -> bytes:
+        """How the pod would fare now, node by node; changes nothing.
+
+        Returns:
+            JSON: chosen (or null), message, feasible (node names), rejected ({node, plugin, code, reasons}),
+            skippedFilters, raw and weighted ({plugin: scores per feasible node}), final (their sums; empty when
+            fewer than two nodes were feasible).
+        """
+
+    def counts(self) -> dict[str, int]:
+        """active, backoff, unschedulable, gated, nodes, bound (assumed ones included), assumed."""
