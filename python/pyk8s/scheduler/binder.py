@@ -16,7 +16,7 @@ import orjson
 from pyk8s.api.status import StatusError
 from pyk8s.client.interfaces import Client
 from pyk8s.client.well_known import PODS
-from pyk8s.core.interfaces import Decision
+from pyk8s.core.scheduler_interface import Decision
 
 # In process a few suffice, as a binding hardly waits there; over HTTPS each hides one round trip of about 1 ms.
 WORKER_COUNT = 32
