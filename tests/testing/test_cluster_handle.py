@@ -40,6 +40,16 @@ def test_a_second_apply_patches_what_it_names(k8s: ClusterHandle) -> None:
     assert k8s.get("cm", "c")["data"] == {"a": "1", "b": "3"}
 
 
+def test_of_what_is_there_a_part_is_enough(k8s: ClusterHandle) -> None:
+    k8s.apply(deployment("web", replicas=1))
+
+    k8s.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 3}})
+
+    assert k8s.get("deployment", "web")["spec"]["replicas"] == 3
+    with pytest.raises(StatusError, match=r"spec\.selector: Required value"):
+        k8s.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}, "spec": {"replicas": 3}})
+
+
 def test_yaml_text_of_several_documents_is_read_as_kubernetes_reads_it(k8s: ClusterHandle) -> None:
     text = yaml.dump_all([config_map("one"), config_map("two")]) + "---\napiVersion: v1\nkind: List\nitems:\n"
     text += "- {apiVersion: v1, kind: ConfigMap, metadata: {name: three}, data: {day: 2026-01-01}}\n"

@@ -52,7 +52,8 @@ class ClusterHandle:
         return str(self._kubeconfig)
 
     def apply(self, manifest: Manifest, namespace: str | None = None) -> list[Json]:
-        """Create what is missing and patch what is there (strategic merge): what a manifest leaves out stays.
+        """Create what is missing and patch what is there (strategic merge): what a manifest leaves out stays,
+        null takes a field away.
 
         Args:
             manifest: a dict, YAML text, or the path of a file or of a folder.
@@ -140,12 +141,15 @@ class ClusterHandle:
             raise ValueError(f"no resource for apiVersion {obj.get('apiVersion')!r}, kind {obj.get('kind')!r}")
         meta = obj.get("metadata") or {}
         place = _namespace(resource, meta.get("namespace") or namespace)
-        try:
-            return await self._client.create(resource, obj, place)
-        except StatusError as error:
-            if error.reason != "AlreadyExists":
-                raise
-        return await self._client.patch(resource, meta["name"], obj, place, patch_type="strategic")
+        name = meta.get("name", "")
+        if name:
+            # The patch comes first: of an object that is there, a manifest may name just the part to change.
+            try:
+                return await self._client.patch(resource, name, obj, place, patch_type="strategic")
+            except StatusError as error:
+                if error.code != 404:
+                    raise
+        return await self._client.create(resource, obj, place)
 
     async def _close(self) -> None:
         if self.cluster is not None:
