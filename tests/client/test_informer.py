@@ -222,7 +222,7 @@ async def test_the_factory_shares_one_watch_between_its_users(
 
     assert factory.informer(pods) is factory.informer(pods)
     assert factory.informer(pods) is not factory.informer(pods, namespace="kube-system")
-    factory.start()
+    await factory.start()
     await clock.advance(0)
 
     assert api.verbs("watch") == 2

@@ -296,9 +296,15 @@ class InformerFactory:
     def has_informer(self, resource: Resource) -> bool:
         return (resource.group, resource.version, resource.plural, "", "", "") in self._informers
 
-    def start(self) -> None:
-        for informer in self._informers.values():
+    async def start(self) -> None:
+        """Start every informer made so far.
+
+        One a turn of the event loop: in process each takes its whole list in one turn, and who else has a request
+        should not wait for them all.
+        """
+        for informer in list(self._informers.values()):
             informer.start()
+            await asyncio.sleep(0)
 
     async def wait_for_sync(self) -> None:
         """Return once every informer made so far holds its first list."""

@@ -137,8 +137,8 @@ class Manager:
             tasks[0].result()
 
     async def _work(self) -> None:
-        self.informers.start()
         try:
+            await self.informers.start()
             await self.informers.wait_for_sync()
             self._ready.set()
             runs = [(name, controller.run) for name, controller in self.controllers.items()]
