@@ -14,10 +14,13 @@ UUID4_BITS = 0x4 << 76 | 0x2 << 62
 
 
 class Identity:
-    """A source of uids, name suffixes and jitter. ``seed`` None: not reproducible."""
+    """A source of uids, name suffixes and jitter, never of secrets. ``seed`` None: seeded by the machine's entropy.
+
+    Every answer takes a uid, and asking the machine for each would cost a system call.
+    """
 
     def __init__(self, seed: int | None = None) -> None:
-        self.random: random.Random = random.SystemRandom() if seed is None else random.Random(seed)
+        self.random: random.Random = random.Random(seed)
 
     def uid(self) -> str:
         """An RFC 4122 version 4 uid, lower-case."""

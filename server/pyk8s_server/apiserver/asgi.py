@@ -7,7 +7,7 @@ Not here: what requests mean.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -42,23 +42,31 @@ async def respond(handler: Handler, scope: Scope, receive: Receive, send: Send) 
 
 
 def request_of(scope: Scope, body: bytes) -> Request:
-    """The request an ASGI scope stands for; repeated headers are joined, those of impersonation by a line feed."""
+    """The request an ASGI scope stands for."""
+    extensions = scope.get("extensions") or {}
+    certificate = (extensions.get("tls") or {}).get("client_cert_der")
+    query, headers = query_of(scope["query_string"]), headers_of(scope["headers"])
+    return Request(scope["method"], scope["path"], query, headers, body, peer_certificate=certificate)
+
+
+def query_of(raw: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query, in order."""
+    if not raw:
+        return []
+    return parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=None)[:QUERY_FIELDS_MAX]
+
+
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name; repeated ones are joined, those of impersonation by a line feed."""
     headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
+    for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if name in headers:
             separator = "\n" if name.startswith("impersonate-") else ", "
             headers[name] = f"{headers[name]}{separator}{value}"
         else:
             headers[name] = value
-    raw_query = scope["query_string"]
-    query: list[tuple[str, str]] = []
-    if raw_query:
-        text = raw_query.decode("latin-1")
-        query = parse_qsl(text, keep_blank_values=True, max_num_fields=None)[:QUERY_FIELDS_MAX]
-    extensions = scope.get("extensions") or {}
-    certificate = (extensions.get("tls") or {}).get("client_cert_der")
-    return Request(scope["method"], scope["path"], query, headers, body, peer_certificate=certificate)
+    return headers
 
 
 async def read_body(receive: Receive) -> bytes | None:

@@ -169,8 +169,10 @@ class ResourceHandler:
             await compress(request, response)
         headers = response.headers
         headers.append(("audit-id", audit_id(request.headers, self.identity)))
-        if not any(name == "cache-control" for name, _ in headers):
-            headers.append(CACHE_CONTROL)
+        for name, _ in headers:
+            if name == "cache-control":
+                return response
+        headers.append(CACHE_CONTROL)
         return response
 
     async def _filtered(self, request: Request) -> Response:

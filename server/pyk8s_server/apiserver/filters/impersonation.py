@@ -22,9 +22,14 @@ GROUP_SEPARATOR = "\n"
 
 def impersonate(user: UserInfo, headers: dict[str, str]) -> UserInfo:
     """The user the request acts as. Raises StatusError 400, 403."""
+    for name in headers:
+        if name.startswith(PREFIX):
+            return _impersonated(user, headers)
+    return user
+
+
+def _impersonated(user: UserInfo, headers: dict[str, str]) -> UserInfo:
     asked = {name: value for name, value in headers.items() if name.startswith(PREFIX)}
-    if not asked:
-        return user
     name = asked.get("impersonate-user", "")
     groups = tuple(part for part in asked.get("impersonate-group", "").split(GROUP_SEPARATOR) if part)
     extra = {
