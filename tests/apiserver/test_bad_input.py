@@ -139,7 +139,9 @@ async def test_a_full_disk_fails_writes_with_500_and_reads_go_on(api):
     assert (await api("GET", CONFIG_MAPS + "/a")).status == 200
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]),
     path=st.sampled_from([CONFIG_MAPS, CONFIG_MAPS + "/a", "/api/v1/namespaces/default", "/api/v1/pods"]) | st.text(),
