@@ -173,3 +173,20 @@ def test_it(k8s):
     run_pytest(source, "--k8s-kubeconfig", k8s.kubeconfig).expect(0)
 
     assert k8s.get("cm", "from-outside")
+
+
+def test_a_failure_points_at_the_line_of_the_test(run_pytest: Run) -> None:
+    source = """
+def test_refused(k8s):
+    k8s.get("configmap", "missing")
+
+def test_in_vain(k8s):
+    k8s.wait_for("configmap", "missing", "Ready", timeout_s=0.1)
+"""
+
+    ran = run_pytest(source, "--tb=short").expect(1)
+
+    assert "test_it.py:3: in test_refused" in ran.output
+    assert "test_it.py:6: in test_in_vain" in ran.output
+    assert "handle.py" not in ran.output
+    assert "runtime.py" not in ran.output

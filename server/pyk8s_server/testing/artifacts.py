@@ -29,8 +29,9 @@ def save_objects(handle: ClusterHandle, folder: str | Path, test: str) -> Path:
         try:
             items = handle.list(qualified)
         except StatusError as error:
-            # An existing cluster may not serve it, or not to us; the others are worth having.
-            (target / f"{qualified}.error").write_text(f"{error}\n")
+            # Not served is nothing to tell; what an existing cluster refuses us is, and the others are worth having.
+            if error.code != 404:
+                (target / f"{qualified}.error").write_text(f"{error}\n")
             continue
         if items:
             shown = [_without_secrets(item) for item in items]

@@ -61,16 +61,19 @@ class ClusterHandle:
         Raises:
             StatusError: the server refuses an object; those before it are applied.
         """
+        __tracebackhide__ = True
         return [self._call(self._apply(obj, namespace)) for obj in objects(manifest)]
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Json:
         """One object. Raises StatusError (code 404) when it is not there."""
+        __tracebackhide__ = True
         resource = _resource(kind)
         found: Json = self._call(self._client.get(resource, name, _namespace(resource, namespace)))
         return found
 
     def list(self, kind: str, namespace: str | None = None, selector: str | None = None) -> list[Json]:
         """Objects of a kind; ``namespace`` None is all namespaces; ``selector`` is a label selector."""
+        __tracebackhide__ = True
         resource = _resource(kind)
         found = self._call(self._client.list(resource, namespace or "", label_selector=selector or ""))
         items: list[Json] = found["items"]
@@ -82,6 +85,7 @@ class ClusterHandle:
         Raises:
             StatusError: it is not there (code 404).
         """
+        __tracebackhide__ = True
         resource = _resource(kind)
         options: Json = {} if grace_period_s is None else {"gracePeriodSeconds": grace_period_s}
         self._call(self._client.delete(resource, name, _namespace(resource, namespace), options=options))
@@ -103,6 +107,7 @@ class ClusterHandle:
         Raises:
             TimeoutError: with the object's last status.
         """
+        __tracebackhide__ = True
         resource = _resource(kind)
         found = states(self._client, resource, name, _namespace(resource, namespace))
         end_s = self._runtime.clock.monotonic_s() + timeout_s
@@ -133,7 +138,12 @@ class ClusterHandle:
     # -- inside ------------------------------------------------------------------------------------------------
 
     def _call(self, work: Any, timeout_s: float = 60.0) -> Any:
-        return self._runtime.call(work, timeout_s)
+        __tracebackhide__ = True
+        try:
+            return self._runtime.call(work, timeout_s)
+        except StatusError as error:
+            # The server's answer: where it came through inside says nothing to the test's reader.
+            raise error.with_traceback(None) from None
 
     async def _apply(self, obj: Json, namespace: str | None) -> Json:
         resource = by_kind(obj.get("apiVersion", ""), obj.get("kind", ""))
