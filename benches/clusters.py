@@ -46,14 +46,14 @@ class Running:
 
 
 @contextmanager
-def running(nodes: int = 0) -> Iterator[Running]:
-    """A cluster of ``nodes`` simulated nodes, timed from the command to its return."""
+def running(nodes: int = 0, *, is_api_only: bool = False) -> Iterator[Running]:
+    """A cluster of ``nodes`` simulated nodes, or its API server alone, timed from the command to its return."""
     home = Path(tempfile.mkdtemp(prefix="pyk8s-bench-"))
     name = f"bench-{os.getpid()}"
     environment = os.environ | {"XDG_STATE_HOME": str(home), "KUBECONFIG": str(home / "kubeconfig"), "HOME": str(home)}
     try:
         begin = time.perf_counter()
-        command = [*PYK8S, "up", "--name", name, "--nodes", str(nodes)]
+        command = [*PYK8S, "up", "--name", name, "--nodes", str(nodes), *(["--api-only"] if is_api_only else [])]
         subprocess.run(command, env=environment, check=True, capture_output=True)
         up_s = time.perf_counter() - begin
         yield Running(name, environment, home / "pyk8s" / "clusters" / name, up_s)
