@@ -28,6 +28,7 @@ from pyk8s.controllers.node_ipam import NodeIpamController
 from pyk8s.controllers.node_lifecycle import NodeLifecycleController
 from pyk8s.controllers.pod_garbage_collector import PodGarbageCollector
 from pyk8s.controllers.replicaset import ReplicaSetController
+from pyk8s.controllers.resource_quota import ResourceQuotaController
 from pyk8s.controllers.root_ca_certificate_publisher import RootCaCertificatePublisher
 from pyk8s.controllers.serviceaccount import ServiceAccountController
 from pyk8s.controllers.taint_eviction import TaintEvictionController
@@ -39,7 +40,7 @@ LEASE_NAME = "kube-controller-manager"
 USER_AGENT = "kube-controller-manager/v1.36.0"
 """Give the manager's client this one: it names the manager in managedFields, as upstream's does."""
 
-# In the order in which they are built: the garbage collector last, for it watches everything and shares informers.
+# In the order in which they are built: the last two watch everything, and share informers with those before them.
 CONTROLLERS: Mapping[str, Callable[[Context], Controller]] = {
     "namespace": NamespaceController,
     "serviceaccount": ServiceAccountController,
@@ -52,6 +53,7 @@ CONTROLLERS: Mapping[str, Callable[[Context], Controller]] = {
     "node-lifecycle": NodeLifecycleController,
     "taint-eviction": TaintEvictionController,
     "pod-garbage-collector": PodGarbageCollector,
+    "resourcequota": ResourceQuotaController,
     "garbage-collector": GarbageCollector,
 }
 

@@ -23,6 +23,7 @@ from pyk8s.core.interfaces import Scheme, Store
 from pyk8s_server.apiserver import asgi, bootstrap
 from pyk8s_server.apiserver.admission import default_plugins
 from pyk8s_server.apiserver.admission.chain import Chain
+from pyk8s_server.apiserver.admission.resource_quota import ResourceQuota
 from pyk8s_server.apiserver.endpoints import discovery, openapi, router, status, version
 from pyk8s_server.apiserver.endpoints.call import Backend
 from pyk8s_server.apiserver.endpoints.health import Health
@@ -89,13 +90,14 @@ class ResourceHandler:
         self._openid = OpenId(service_accounts, f"{advertise_address}:{advertise_port}")
         self._authorizer = authorizer or AlwaysAllow()
         fields.register(store, resources())
+        storage, scheme = EmbeddedStorage(store, clock, fsync=fsync), _scheme()
         self.backend = Backend(
-            storage=EmbeddedStorage(store, clock, fsync=fsync),
-            scheme=_scheme(),
+            storage=storage,
+            scheme=scheme,
             clock=clock,
             identity=identity,
             reader=reader,
-            chain=Chain(default_plugins()),
+            chain=Chain(default_plugins(ResourceQuota(storage, scheme))),
             wakeups=Wakeups(store),
             metrics=Metrics(),
             scopes=Scopes(),

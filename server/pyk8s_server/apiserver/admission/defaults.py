@@ -7,6 +7,7 @@ from pyk8s_server.apiserver.admission.limit_ranger import LimitRanger
 from pyk8s_server.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from pyk8s_server.apiserver.admission.nodes import PodResizeValidator, TaintNodesByCondition
 from pyk8s_server.apiserver.admission.priority import Priority
+from pyk8s_server.apiserver.admission.resource_quota import ResourceQuota
 from pyk8s_server.apiserver.admission.runtime_class import RuntimeClass
 from pyk8s_server.apiserver.admission.service_account import ServiceAccount
 from pyk8s_server.apiserver.admission.storage_objects import (
@@ -18,9 +19,9 @@ from pyk8s_server.apiserver.admission.tolerations import DefaultTolerationSecond
 from pyk8s_server.apiserver.interfaces import AdmissionPlugin
 
 
-def default_plugins() -> list[AdmissionPlugin]:
-    """New plugins, ready for a chain."""
-    return [
+def default_plugins(quota: ResourceQuota | None = None) -> list[AdmissionPlugin]:
+    """New plugins, ready for a chain. ``quota`` is the one that writes; None: the chain enforces no quotas."""
+    plugins: list[AdmissionPlugin] = [
         NamespaceLifecycle(),
         LimitRanger(),
         ServiceAccount(),
@@ -34,3 +35,5 @@ def default_plugins() -> list[AdmissionPlugin]:
         PersistentVolumeClaimResize(),
         PodResizeValidator(),
     ]
+    # Quotas come last: what another plugin refuses must not be reserved.
+    return plugins if quota is None else [*plugins, quota]
