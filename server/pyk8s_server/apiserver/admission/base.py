@@ -21,6 +21,8 @@ class Plugin:
     """An admission plugin that admits everything unchanged."""
 
     name = ""
+    resources: frozenset[str] = frozenset()
+    """Qualified names of the resources it looks at; empty: all."""
 
     async def admit(self, attributes: Attributes) -> None:
         """Mutate ``attributes.obj`` in place."""

@@ -12,6 +12,7 @@ CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 
 class DefaultIngressClass(Plugin):
     name = "DefaultIngressClass"
+    resources = frozenset({"ingresses.networking.k8s.io"})
 
     def __init__(self) -> None:
         self._classes = resource(NETWORKING, "v1", "ingressclasses")

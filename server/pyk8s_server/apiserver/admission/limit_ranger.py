@@ -20,6 +20,7 @@ ANNOTATION = "kubernetes.io/limit-ranger"
 
 class LimitRanger(Plugin):
     name = "LimitRanger"
+    resources = frozenset({"pods", "persistentvolumeclaims"})
 
     def __init__(self) -> None:
         self._ranges = resource("", "v1", "limitranges")

@@ -9,6 +9,7 @@ from pyk8s_server.apiserver.interfaces import Attributes
 
 class TaintNodesByCondition(Plugin):
     name = "TaintNodesByCondition"
+    resources = frozenset({"nodes"})
 
     async def admit(self, attributes: Attributes) -> None:
         if not is_create_of(attributes, "nodes") or attributes.obj is None:
@@ -23,6 +24,7 @@ class PodResizeValidator(Plugin):
     """A pod's resources change only on a node that exists."""
 
     name = "PodResizeValidator"
+    resources = frozenset({"pods"})
 
     def __init__(self) -> None:
         self._nodes = resource("", "v1", "nodes")

@@ -21,6 +21,7 @@ COMPUTED = "must not be provided in pod spec; priority admission controller comp
 
 class Priority(Plugin):
     name = "Priority"
+    resources = frozenset({"pods", "priorityclasses.scheduling.k8s.io"})
 
     def __init__(self) -> None:
         self._classes = resource(SCHEDULING, "v1", "priorityclasses")

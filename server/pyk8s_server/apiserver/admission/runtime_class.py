@@ -15,6 +15,7 @@ Json = dict[str, Any]
 
 class RuntimeClass(Plugin):
     name = "RuntimeClass"
+    resources = frozenset({"pods"})
 
     def __init__(self) -> None:
         self._classes = resource("node.k8s.io", "v1", "runtimeclasses")

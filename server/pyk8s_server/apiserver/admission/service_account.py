@@ -25,6 +25,7 @@ DEFAULT_ACCOUNT_WAIT_S = 0.1
 
 class ServiceAccount(Plugin):
     name = "ServiceAccount"
+    resources = frozenset({"pods"})
 
     def __init__(self) -> None:
         self._accounts = resource("", "v1", "serviceaccounts")

@@ -35,6 +35,7 @@ NO_EXPANSION = (
 
 class StorageObjectInUseProtection(Plugin):
     name = "StorageObjectInUseProtection"
+    resources = frozenset(PROTECTION)
 
     async def admit(self, attributes: Attributes) -> None:
         resource = attributes.resource
@@ -50,6 +51,7 @@ class StorageObjectInUseProtection(Plugin):
 
 class DefaultStorageClass(Plugin):
     name = "DefaultStorageClass"
+    resources = frozenset({"persistentvolumeclaims"})
 
     def __init__(self) -> None:
         self._classes = resource("storage.k8s.io", "v1", "storageclasses")
@@ -69,6 +71,7 @@ class DefaultStorageClass(Plugin):
 
 class PersistentVolumeClaimResize(Plugin):
     name = "PersistentVolumeClaimResize"
+    resources = frozenset({"persistentvolumeclaims"})
 
     def __init__(self) -> None:
         self._classes = resource("storage.k8s.io", "v1", "storageclasses")

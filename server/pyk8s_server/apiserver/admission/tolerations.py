@@ -19,6 +19,7 @@ TOLERATION_S = 300
 
 class DefaultTolerationSeconds(Plugin):
     name = "DefaultTolerationSeconds"
+    resources = frozenset({"pods"})
 
     async def admit(self, attributes: Attributes) -> None:
         if not is_write_of(attributes, "pods") or attributes.obj is None:

@@ -149,7 +149,7 @@ def _manager(path: str, manager: str) -> list[FieldError]:
     errors: list[FieldError] = []
     if formats.length_bytes(manager) > MANAGER_BYTES_MAX:
         errors.append(too_long(path, MANAGER_BYTES_MAX))
-    for position, character in enumerate(manager):
+    for position, character in enumerate("" if manager.isprintable() else manager):
         if not character.isprintable():
             detail = f"invalid character U+{ord(character):04X} (at position {position})"
             errors.append(invalid(path, manager, detail))
