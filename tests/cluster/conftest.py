@@ -35,6 +35,11 @@ class Home:
     def pyk8s(self, *words: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         return self.run([*PYK8S, *words], code=code)
 
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        """The command under way, its words thrown away."""
+        null = subprocess.DEVNULL
+        return subprocess.Popen([*PYK8S, *words], env=self.environment, stdin=null, stdout=null, stderr=null)
+
     def kubectl(self, *words: str, code: int | None = 0, stdin: str = "") -> str:
         return self.run(["kubectl", *words], code=code, stdin=stdin).stdout
 

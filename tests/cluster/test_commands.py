@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.cluster.conftest import Home
+from tests.cluster.conftest import COMMAND_TIMEOUT_S, Home
 
 
 def test_up_makes_a_cluster_that_kubectl_reaches(home: Home) -> None:
@@ -79,6 +79,27 @@ def test_up_twice_is_a_conflict(home: Home) -> None:
     again = home.pyk8s("up", "--name", "one", code=4)
 
     assert "already running" in again.stderr
+
+
+def test_clusters_made_at_one_moment_get_ports_of_their_own(home: Home) -> None:
+    started = [home.start("up", "--name", name) for name in ("one", "two")]
+
+    assert [process.wait(COMMAND_TIMEOUT_S) for process in started] == [0, 0]
+    assert len({row["server"] for row in json.loads(home.pyk8s("list", "-o", "json").stdout)}) == 2
+
+
+def test_a_cluster_whose_port_was_taken_while_it_was_stopped_starts_on_another(home: Home) -> None:
+    home.pyk8s("up", "--name", "one")
+    before = json.loads(home.pyk8s("list", "-o", "json").stdout)[0]["server"]
+    home.pyk8s("stop", "--name", "one")
+
+    with socket.create_server(("127.0.0.1", int(before.rpartition(":")[2]))):
+        home.pyk8s("start", "--name", "one")
+
+        now = json.loads(home.pyk8s("list", "-o", "json").stdout)[0]["server"]
+        assert now != before
+        target = home.get("service", "kubernetes")["spec"]["ports"][0]["targetPort"]
+        assert str(target) == now.rpartition(":")[2]
 
 
 def test_a_port_in_use_is_told_in_one_line(home: Home) -> None:

@@ -50,7 +50,7 @@ async def bootstrap(api: ResourceHandler) -> None:
         description = PRIORITY_DESCRIPTIONS[entry["metadata"]["name"]]
         await _ensure(api, PRIORITY_PATH, {**entry, "description": description})
     await _ensure_roles(api)
-    await _ensure(api, "/api/v1/namespaces/default/services", _service(api.advertise_port))
+    await _ensure(api, "/api/v1/namespaces/default/services", _service(api.advertise_port), is_kept_current=True)
     await _ensure(api, "/api/v1/namespaces/default/endpoints", _endpoints(api), is_kept_current=True)
     slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
     await _ensure(api, slices, _endpoint_slice(api), is_kept_current=True)

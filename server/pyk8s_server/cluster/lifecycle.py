@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from pyk8s_server.cluster.state import ClusterState, Settings
 
 HOST = "127.0.0.1"
 PREFERRED_PORT = 6443
+PORT_TRIES_MAX = 5
+"""Clusters made at one moment all find the preferred port free; those that lose it look for another."""
 DURABILITIES = ("none", "buffered", "fsync")
 
 
@@ -46,12 +49,26 @@ def up(asked: Asked, *, kubeconfig: str, is_foreground: bool) -> None:
         raise CommandError(f"cluster {asked.name!r} {how}", ExitCode.CONFLICT)
     if asked.durability not in DURABILITIES:
         raise CommandError(f"--durability may be {', '.join(DURABILITIES)}", ExitCode.USAGE)
+    _on_free_port(lambda: _make(state, asked, kubeconfig, is_foreground=is_foreground), is_port_asked=asked.port > 0)
+
+
+def _on_free_port(run: Callable[[], None], *, is_port_asked: bool) -> None:
+    """Run what looks for a free port and takes it; again, while others take it in between."""
+    for tries_left in reversed(range(PORT_TRIES_MAX)):
+        try:
+            return run()
+        except process.PortTaken:
+            if is_port_asked or not tries_left:
+                raise
+
+
+def _make(state: ClusterState, asked: Asked, kubeconfig: str, *, is_foreground: bool) -> None:
     settings = _settings(state, asked)
     state.save(settings)
     try:
         _run(state, settings, kubeconfig, is_foreground=is_foreground)
-    except BaseException:
-        if not is_foreground:
+    except BaseException as trouble:
+        if not is_foreground or isinstance(trouble, process.PortTaken):
             _forget(state, settings)
         raise
 
@@ -62,8 +79,13 @@ def start(name: str, *, kubeconfig: str) -> None:
     if state.running_pid():
         say(f"cluster {name!r} is already running")
         return
-    _check_port(settings.port)
-    _run(state, settings, kubeconfig, is_foreground=False)
+
+    def run() -> None:
+        settings.port = _port(settings.port, is_asked=settings.is_port_asked)
+        state.save(settings)
+        _run(state, settings, kubeconfig, is_foreground=False)
+
+    _on_free_port(run, is_port_asked=settings.is_port_asked)
 
 
 def stop(name: str) -> None:
@@ -156,11 +178,10 @@ def snapshot_restore(name: str, file: str) -> None:
 
 
 def _settings(state: ClusterState, asked: Asked) -> Settings:
-    port = asked.port or _free_port()
-    _check_port(port)
     return Settings(
         name=asked.name,
-        port=port,
+        port=_port(asked.port or PREFERRED_PORT, is_asked=asked.port > 0),
+        is_port_asked=asked.port > 0,
         nodes=asked.nodes,
         data_dir=os.path.abspath(asked.data_dir) if asked.data_dir else str(state.path / "data"),
         durability=asked.durability,
@@ -200,8 +221,12 @@ def _forget(state: ClusterState, settings: Settings) -> None:
     state.remove()
 
 
-def _free_port() -> int:
-    for port in (PREFERRED_PORT, 0):
+def _port(preferred: int, *, is_asked: bool) -> int:
+    """The preferred port; when that is in use, another, unless the user asked for this one. Raises CommandError."""
+    if is_asked:
+        _check_port(preferred)
+        return preferred
+    for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

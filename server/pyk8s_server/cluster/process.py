@@ -26,11 +26,20 @@ LOG_LINES_SHOWN = 5
 READY = "ready"
 
 
+class PortTaken(CommandError):
+    """Between the look for a free port and its use another process took it."""
+
+    MESSAGE = "another process took the port meanwhile; try again, or choose another with --port"
+
+    def __init__(self) -> None:
+        super().__init__(self.MESSAGE, ExitCode.CONFLICT)
+
+
 def start(state: ClusterState) -> int:
     """Start the cluster's process and return its pid once the API server is ready.
 
     Raises:
-        CommandError: it did not become ready; it has been ended.
+        CommandError: it did not become ready; it has been ended. `PortTaken` when that is why.
     """
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "pyk8s_server.cluster.serve", state.name, "--report-to", str(writing)]
@@ -47,6 +56,8 @@ def start(state: ClusterState) -> int:
         return child.pid
     child.kill()
     child.wait()
+    if told == PortTaken.MESSAGE:
+        raise PortTaken
     raise CommandError(told if told is not None else _timeout(state), _code(told))
 
 

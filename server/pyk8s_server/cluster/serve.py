@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import gc
 import os
 import secrets
@@ -30,7 +31,7 @@ from pyk8s.errors import EngineError
 from pyk8s_server.cluster import kubeconfig as kubeconfigs
 from pyk8s_server.cluster.certificates import Authority
 from pyk8s_server.cluster.compose import ADMIN, MASTERS, Cluster, Options
-from pyk8s_server.cluster.process import READY
+from pyk8s_server.cluster.process import READY, PortTaken
 from pyk8s_server.cluster.state import ClusterState, Settings, write_private
 
 HOST = "127.0.0.1"
@@ -86,14 +87,17 @@ async def _serve(state: ClusterState, store: Store, on_ready: Callable[[], None]
     ended = _on_signals()
     _write_kubeconfig(state, settings, authority)
     await cluster.start()
-    running = await serve(
-        cluster.api,
-        host=HOST,
-        port=settings.port,
-        certfile=server.certificate_path,
-        keyfile=server.key_path,
-        client_ca_file=authority.pair.certificate_path,
-    )
+    try:
+        running = await serve(
+            cluster.api,
+            host=HOST,
+            port=settings.port,
+            certfile=server.certificate_path,
+            keyfile=server.key_path,
+            client_ca_file=authority.pair.certificate_path,
+        )
+    except OSError as trouble:
+        raise (PortTaken() if trouble.errno == errno.EADDRINUSE else trouble) from trouble
     if not settings.is_api_only:
         cluster.start_components()
     _tune_collection()

@@ -34,6 +34,8 @@ class Settings:
     durability: str = "buffered"
     owns_data: bool = True
     """False when the user named the data directory: `down` then leaves it."""
+    is_port_asked: bool = False
+    """True: the user named the port; else another may take its place when it is in use."""
     is_api_only: bool = False
     """True: no controllers, scheduler or nodes run."""
     version: str = ""
