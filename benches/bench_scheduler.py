@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from pyk8s import _core, reference
-from pyk8s.core.interfaces import SchedulerEngine
+from pyk8s.core.scheduler_interface import SchedulerEngine
 
 NODE_COUNT = 5_000
 POD_COUNT = 5_000
