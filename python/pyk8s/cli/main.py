@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
 
 import pyk8s
 from pyk8s.cli.exits import CommandError, ExitCode
+from pyk8s.cli.extensions import registrations
 
-ENTRY_POINTS = "pyk8s.commands"
 KUBERNETES_VERSION = "v1.36.2"
 
 app = typer.Typer(
@@ -50,8 +49,8 @@ def version(
 
 def main() -> None:
     """Entry point: run a command, turn its outcome into an exit code and one clear line."""
-    for extension in entry_points(group=ENTRY_POINTS):
-        extension.load()(app)
+    for register in registrations():
+        register(app)
     try:
         app()
     except CommandError as error:
