@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+PodReference = tuple[str, str, str]
+"""(namespace, name, uid) of a pod that a decision concerns."""
+
 
 class Decision(Protocol):
     """What came of one scheduling attempt."""
@@ -44,6 +47,25 @@ class Decision(Protocol):
     def binding(self) -> bytes:
         """The Binding to post, as JSON; b"" unless scheduled."""
 
+    @property
+    def writes(self) -> bytes:
+        """What must be written before the Binding (PreBind), as a JSON array; b"" when there is nothing.
+
+        Each: ``{"kind", "namespace", "name", "uid", "patch", "subresource"?}``, a merge patch to apply in this order.
+        """
+
+    @property
+    def nominated_node_name(self) -> str:
+        """The node that preemption makes room on for this unschedulable pod, "" when there is none."""
+
+    @property
+    def victims(self) -> list[PodReference]:
+        """The pods to evict from the nominated node, the most important first."""
+
+    @property
+    def cleared(self) -> list[PodReference]:
+        """Pods of lower priority that lose their nomination to that node."""
+
 
 class SchedulerEngine(Protocol):
     """kube-scheduler's queue, cache and cycle: nodes and pods go in, decisions come out.
@@ -52,15 +74,16 @@ class SchedulerEngine(Protocol):
     on its node until `set_pod` shows it bound, `forget` gives it back, or `remove_pod` takes it away.
     """
 
-    def __init__(
-        self,
-        *,
-        scheduler_name: str = "default-scheduler",
-        percentage_of_nodes_to_score: int = 0,
-        initial_backoff_s: float = 1.0,
-        max_backoff_s: float = 10.0,
-    ) -> None:
-        """``percentage_of_nodes_to_score`` 0 is adaptive: 50 % at 100 nodes, less with more, at least 5 %."""
+    def __init__(self, *, config: bytes = b"", seed: int = 0, is_indexed: bool = True) -> None:
+        """
+        Args:
+            config: a compiled configuration (see `pyk8s.scheduler.configuration`), as JSON; b"" for the defaults.
+            seed: of the generator that chooses among nodes with equal scores.
+            is_indexed: False: every decision looks at every node. The answers are the same; the reference never indexes.
+
+        Raises:
+            DecodeError: not a compiled configuration; names the field.
+        """
 
     def set_node(self, node: bytes) -> None:
         """A node as it is now; wakes the pods it may help. Heartbeats cost a parse and nothing else.
@@ -79,6 +102,18 @@ class SchedulerEngine(Protocol):
 
     def remove_pod(self, uid: str) -> None:
         """A pod that is gone; frees what it held. Unknown uids are fine."""
+
+    def set_object(self, kind: str, obj: bytes) -> None:
+        """Any other object that scheduling looks at, as it is now; kinds it does not look at are ignored.
+
+        Kinds: Namespace, Service, ReplicationController, ReplicaSet, StatefulSet, PersistentVolume,
+        PersistentVolumeClaim, StorageClass, CSINode, CSIDriver, CSIStorageCapacity, VolumeAttachment,
+        PodDisruptionBudget, DeviceClass, ResourceSlice, ResourceClaim, PodGroup.
+        Raises DecodeError, as `set_node`.
+        """
+
+    def remove_object(self, kind: str, key: str) -> None:
+        """An object that is gone. ``key`` is namespace/name, or name for kinds without namespaces."""
 
     def schedule_one(self, now_s: float) -> Decision | None:
         """Take the next pod and decide; None when none is ready."""
@@ -101,7 +136,15 @@ class SchedulerEngine(Protocol):
         Returns:
             JSON: chosen (or null), message, feasible (node names), rejected ({node, plugin, code, reasons}),
             skippedFilters, raw and weighted ({plugin: scores per feasible node}), final (their sums; empty when
-            fewer than two nodes were feasible).
+            fewer than two nodes were feasible), preemption (null when it was not tried, else {nominated, victims:
+            [namespace/name], candidates: [{node, victims, violations}], notEligible}).
+        """
+
+    def evaluate_group(self, pods: Sequence[bytes]) -> bytes:
+        """How a group would fare, its pods placed one after another; changes nothing.
+
+        Returns:
+            JSON: result ("bound", "unschedulable" or "waiting"), pods (one answer of `evaluate` each, in order).
         """
 
     def counts(self) -> dict[str, int]:
