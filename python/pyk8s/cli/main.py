@@ -47,8 +47,15 @@ def version(
         typer.echo(f"pyk8s {pyk8s.__version__} (engine: {choice()}), Kubernetes API {KUBERNETES_VERSION}")
 
 
+def _add_groups() -> None:
+    from pyk8s.cli import bench
+
+    app.add_typer(bench.app)
+
+
 def main() -> None:
     """Entry point: run a command, turn its outcome into an exit code and one clear line."""
+    _add_groups()
     for register in registrations():
         register(app)
     try:

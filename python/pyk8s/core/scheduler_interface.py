@@ -79,7 +79,7 @@ class SchedulerEngine(Protocol):
         Args:
             config: a compiled configuration (see `pyk8s.scheduler.configuration`), as JSON; b"" for the defaults.
             seed: of the generator that chooses among nodes with equal scores.
-            is_indexed: False: every decision looks at every node. The answers are the same; the reference never indexes.
+            is_indexed: False looks at every node for every decision, with the same answers; the reference always does.
 
         Raises:
             DecodeError: not a compiled configuration; names the field.

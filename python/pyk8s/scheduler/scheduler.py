@@ -13,6 +13,8 @@ import platform
 from collections import deque
 from typing import Any
 
+import orjson
+
 from pyk8s import core
 from pyk8s.api.clock import Clock
 from pyk8s.api.identity import Identity
@@ -61,7 +63,10 @@ class Scheduler:
 
     def _reset(self) -> None:
         """Start from nothing: whoever led meanwhile may have changed everything."""
-        engine: SchedulerEngine = core.SchedulerEngine(scheduler_name=self._name)
+        engine: SchedulerEngine = core.SchedulerEngine(
+            config=orjson.dumps({"profiles": [{"schedulerName": self._name}]}),
+            seed=self._identity.random.getrandbits(64),
+        )
         self.engine = engine
         self._news = asyncio.Event()
         self._nodes = NodeFeed(engine, self._clock, self._news.set)

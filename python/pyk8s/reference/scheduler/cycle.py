@@ -1,15 +1,29 @@
-"""One scheduling attempt: PreFilter, Filter from the start index on, Score, and the choice among the best.
+"""One scheduling attempt: PreFilter, Filter, PostFilter or Score, and the choice among the best.
 
-Always true: reads the cache, changes nothing; the caller moves the start index and assumes the pod.
-Not here: the queue, preemption.
+Always true: reads the world, changes nothing of it; the caller moves the start index, assumes the pod, carries out a
+preemption.
+Not here: the queue, how preemption finds its victims (see `preemption`).
 """
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
-from pyk8s.reference.scheduler.framework import Framework, Nodes, Plugin, Refuse, Rejection, Skip
+from pyk8s.reference.scheduler.framework import (
+    Code,
+    Framework,
+    Nodes,
+    Plugin,
+    Refuse,
+    Rejection,
+    Run,
+    Skip,
+    State,
+    World,
+)
 from pyk8s.reference.scheduler.node import NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
 
@@ -30,15 +44,23 @@ class Attempt:
     chosen: NodeInfo | None = None
     examined_count: int = 0
     """How far the start index moves."""
+    is_drawn: bool = False
+    """A choice among several was made: the generator moves on."""
     rejectors: set[Plugin] = field(default_factory=set)
     message: str = ""
     """Why no node was chosen."""
+    is_error: bool = False
     feasible: list[NodeInfo] = field(default_factory=list)
     rejected: list[tuple[NodeInfo, Plugin, Rejection]] = field(default_factory=list)
+    ruled_out: list[tuple[list[NodeInfo], str, Rejection]] = field(default_factory=list)
+    """What PreFilter ruled out before any filter ran: nodes, the plugins' names, why."""
     skipped_filters: list[Plugin] = field(default_factory=list)
     raw: dict[Plugin, list[int]] = field(default_factory=dict)
     weighted: dict[Plugin, list[int]] = field(default_factory=dict)
     totals: list[int] = field(default_factory=list)
+    states: dict[Plugin, State] = field(default_factory=dict)
+    """PreFilter's, for Reserve."""
+    preemption: Any = None
 
 
 @dataclass(slots=True)
@@ -49,96 +71,157 @@ class Plan:
     filters: list[Plugin]
     narrowing: list[Plugin]
     """Plugins that named nodes."""
+    states: dict[Plugin, State]
 
 
 class Cycle:
     def __init__(self, framework: Framework) -> None:
         self._framework = framework
 
-    def run(self, pod: PodInfo, nodes: list[NodeInfo], start: int, percentage: int) -> Attempt:
-        """Try the pod on ``nodes`` (in order). ``percentage`` is percentageOfNodesToScore, 0 for adaptive."""
-        if not nodes:
+    def run(self, pod: PodInfo, world: World, *, start: int, draw: int) -> Attempt:
+        """Try the pod. ``draw``: the random number that settles a tie."""
+        if not world.nodes:
             return Attempt(message=NO_NODES)
-        plan = self._pre_filter(pod, nodes)
+        plan = self._pre_filter(pod, world)
         if isinstance(plan, Attempt):
             return plan
-        attempt = Attempt(skipped_filters=[f for f in self._framework.at("Filter") if f not in plan.filters])
+        filters = self._framework.at("filter")
+        attempt = Attempt(skipped_filters=[f for f in filters if f not in plan.filters], states=plan.states)
+        attempt.ruled_out = _outside(plan, world)
         nominated = [node for node in plan.nodes if node.facts.name == pod.nominated_node_name]
-        if nominated and _refusal(pod, nominated[0], plan.filters) is None:
+        if nominated and refusal(pod, nominated[0], plan, world) is None:
             attempt.chosen, attempt.feasible = nominated[0], nominated
             return attempt
-        self._filter(attempt, pod, plan, start, percentage)
+        self._filter(attempt, pod, plan, world, start)
         attempt.rejectors.update(plan.narrowing)
-        if not attempt.feasible:
-            attempt.message = _message(attempt, plan, len(nodes))
+        if attempt.is_error:
+            attempt.feasible = []
+        elif not attempt.feasible:
+            attempt.message = _message(attempt, len(world.nodes))
         elif len(attempt.feasible) == 1:
             attempt.chosen = attempt.feasible[0]
         else:
-            self._score(attempt, pod)
-            attempt.chosen = attempt.feasible[select_host(attempt.totals)]
+            self._score(attempt, pod, world)
+            attempt.chosen, attempt.is_drawn = select_host(attempt, world.cache.slot_count, draw), True
         return attempt
 
-    def _pre_filter(self, pod: PodInfo, nodes: list[NodeInfo]) -> Plan | Attempt:
-        plan = Plan(nodes, self._framework.at("Filter"), [])
+    def _pre_filter(self, pod: PodInfo, world: World) -> Plan | Attempt:
+        plan = Plan(world.nodes, self._framework.at("filter"), [], {})
         names: list[str] | None = None
-        refused = Attempt()
-        for plugin in self._framework.plugins:
-            match plugin.pre_filter(pod):
+        refused, before = Attempt(), list[Plugin]()
+        for plugin in self._framework.at("preFilter"):
+            match plugin.pre_filter(pod, world):
+                case Run(state):
+                    plan.states[plugin] = state
                 case Skip():
-                    plan.filters.remove(plugin)
-                case Refuse("UnschedulableAndUnresolvable", message):
-                    return _refused({plugin}, message, len(nodes))
-                case Refuse(_, message):
-                    refused = _refused(refused.rejectors | {plugin}, message, len(nodes))
-                case Nodes(some):
+                    if plugin in plan.filters:
+                        plan.filters.remove(plugin)
+                case Refuse("Unschedulable", message):
+                    refused = _refused("Unschedulable", [*before, plugin], message, world)
+                    before.append(plugin)
+                case Refuse("Error", message):
+                    return Attempt(rejectors=set(), message=message, is_error=True)
+                case Refuse(code, message):
+                    return _refused(code, [plugin], message, world)
+                case Nodes(some, state):
+                    plan.states[plugin] = state
                     plan.narrowing.append(plugin)
                     names = some if names is None else [name for name in names if name in some]
                     if not names:
-                        return _refused(set(plan.narrowing), _nothing_left(plan.narrowing), len(nodes))
+                        message = _nothing_left(plan.narrowing)
+                        return _refused("UnschedulableAndUnresolvable", plan.narrowing, message, world)
         if refused.message:
             return refused
         if names is not None:
-            plan.nodes = [node for node in nodes if node.facts.name in names]
+            plan.nodes = [node for node in world.nodes if node.facts.name in names]
         return plan
 
-    def _filter(self, attempt: Attempt, pod: PodInfo, plan: Plan, start: int, percentage: int) -> None:
+    def _filter(self, attempt: Attempt, pod: PodInfo, plan: Plan, world: World, start: int) -> None:
         count = len(plan.nodes)
-        target = feasible_nodes_to_find(count, percentage)
+        target = feasible_nodes_to_find(count, self._framework.profile.percentage)
         for step in range(count):
             if len(attempt.feasible) == target:
                 break
             node = plan.nodes[(start + step) % count]
             attempt.examined_count += 1
-            refusal = _refusal(pod, node, plan.filters)
-            if refusal is None:
+            refused = refusal(pod, node, plan, world)
+            if refused is None:
                 attempt.feasible.append(node)
+            elif refused[1].code == "Error":
+                attempt.is_error, attempt.message = True, ", ".join(refused[1].reasons)
+                return
             else:
-                attempt.rejected.append((node, *refusal))
-                attempt.rejectors.add(refusal[0])
+                attempt.rejected.append((node, *refused))
+                attempt.rejectors.add(refused[0])
 
-    def _score(self, attempt: Attempt, pod: PodInfo) -> None:
-        attempt.totals = [0] * len(attempt.feasible)
-        for plugin in self._framework.at("Score"):
-            if not plugin.pre_score(pod):
+    def _score(self, attempt: Attempt, pod: PodInfo, world: World) -> None:
+        nodes = attempt.feasible
+        states: dict[Plugin, State] = dict(attempt.states)
+        skipped = set()
+        for plugin in self._framework.at("preScore"):
+            match plugin.pre_score(pod, nodes, attempt.states.get(plugin), world):
+                case Run(state):
+                    states[plugin] = state
+                case Skip():
+                    skipped.add(plugin)
+        attempt.totals = [0] * len(nodes)
+        for plugin in self._framework.at("score"):
+            if plugin in skipped:
                 continue
-            raw = [plugin.score(pod, node) for node in attempt.feasible]
-            weight = self._framework.weights[plugin]
+            state = states.get(plugin)
+            raw = [plugin.score(pod, node, state, world) for node in nodes]
+            weight = self._framework.weight(plugin)
             attempt.raw[plugin] = raw
-            attempt.weighted[plugin] = [weight * score for score in plugin.normalize(raw)]
+            attempt.weighted[plugin] = [weight * score for score in plugin.normalize(pod, nodes, list(raw), state)]
             attempt.totals = [a + b for a, b in zip(attempt.totals, attempt.weighted[plugin], strict=True)]
 
 
-def _refusal(pod: PodInfo, node: NodeInfo, filters: list[Plugin]) -> tuple[Plugin, Rejection] | None:
-    """The first filter that refuses the node, with its reasons; None when all admit it."""
+def refusal(pod: PodInfo, node: NodeInfo, plan: Plan, world: World) -> tuple[Plugin, Rejection] | None:
+    """The first filter that refuses the node, with its reasons; None when all admit it.
+
+    With pods of at least this priority nominated to the node, it must do both with them and without.
+    """
+    guests = world.cache.nominated_to(node.facts.name, pod)
+    if guests:
+        crowded, states = node.copy(), copy.deepcopy(plan.states)
+        for guest in guests:
+            crowded.add_pod(guest)
+            for plugin, state in states.items():
+                plugin.add_pod(pod, guest, crowded, state, world)
+        refused = _first_refusal(pod, crowded, plan.filters, states, world)
+        if refused is not None:
+            return refused
+    return _first_refusal(pod, node, plan.filters, plan.states, world)
+
+
+def _first_refusal(
+    pod: PodInfo, node: NodeInfo, filters: list[Plugin], states: dict[Plugin, State], world: World
+) -> tuple[Plugin, Rejection] | None:
     for plugin in filters:
-        rejection = plugin.filter(pod, node)
+        rejection = plugin.filter(pod, node, states.get(plugin), world)
         if rejection is not None:
             return plugin, rejection
     return None
 
 
-def _refused(rejectors: set[Plugin], message: str, all_count: int) -> Attempt:
-    return Attempt(rejectors=rejectors, message=f"0/{all_count} nodes are available: {message}.")
+def _refused(code: Code, plugins: list[Plugin], message: str, world: World) -> Attempt:
+    names = ",".join(plugin.name for plugin in plugins)
+    return Attempt(
+        rejectors=set(plugins),
+        message=f"0/{len(world.nodes)} nodes are available: {message}.",
+        ruled_out=[(world.nodes, names, Rejection(code, [message]))],
+    )
+
+
+def _outside(plan: Plan, world: World) -> list[tuple[list[NodeInfo], str, Rejection]]:
+    """The nodes that PreFilter did not name."""
+    inside = {node.facts.name for node in plan.nodes}
+    nodes = [node for node in world.nodes if node.facts.name not in inside] if plan.narrowing else []
+    if not nodes:
+        return []
+    names = [plugin.name for plugin in plan.narrowing]
+    reason = f"node(s) didn't satisfy plugin(s) [{' '.join(names)}]"
+    return [(nodes, ",".join(names), Rejection("UnschedulableAndUnresolvable", [reason]))]
 
 
 def _nothing_left(narrowing: list[Plugin]) -> str:
@@ -147,41 +230,31 @@ def _nothing_left(narrowing: list[Plugin]) -> str:
     return f"node(s) didn't satisfy plugin(s) [{' '.join(p.name for p in narrowing)}] simultaneously"
 
 
-def _message(attempt: Attempt, plan: Plan, all_count: int) -> str:
+def _message(attempt: Attempt, all_count: int) -> str:
     counts = Counter(reason for _, _, rejection in attempt.rejected for reason in rejection.reasons)
-    lines = [f"{count} {reason}" for reason, count in counts.items()]
-    if len(plan.nodes) < all_count and plan.narrowing:
-        names = " ".join(plugin.name for plugin in plan.narrowing)
-        lines.append(f"{all_count - len(plan.nodes)} node(s) didn't satisfy plugin(s) [{names}]")
-    return f"0/{all_count} nodes are available: {', '.join(sorted(lines, key=str.encode))}."
+    for nodes, _, rejection in attempt.ruled_out:
+        counts.update({reason: len(nodes) for reason in rejection.reasons})
+    return fit_message(counts, all_count)
+
+
+def fit_message(counts: Counter[str], all_count: int) -> str:
+    """The histogram of reasons, as kube-scheduler words it."""
+    lines = sorted((f"{count} {reason}" for reason, count in counts.items()), key=str.encode)
+    return f"0/{all_count} nodes are available: {', '.join(lines)}."
 
 
 def feasible_nodes_to_find(count: int, percentage: int) -> int:
     """How many feasible nodes are enough, out of ``count``."""
-    if count < FEASIBLE_NODES_MIN:
+    if count < FEASIBLE_NODES_MIN or percentage >= 100:
         return count
     if percentage == 0:
         percentage = max(PERCENTAGE_MAX - count // NODES_PER_PERCENT, PERCENTAGE_MIN)
-    return max(count * min(percentage, 100) // 100, FEASIBLE_NODES_MIN)
+    return max(count * percentage // 100, FEASIBLE_NODES_MIN)
 
 
-def select_host(totals: list[int]) -> int:
-    """The root of the binary max-heap built over the totals.
-
-    A child rises only when strictly greater; of equal children it is the left one.
-    """
-    heap = list(range(len(totals)))
-    for parent in reversed(range(len(heap) // 2)):
-        _sift_down(heap, totals, parent)
-    return heap[0]
-
-
-def _sift_down(heap: list[int], totals: list[int], parent: int) -> None:
-    while (child := 2 * parent + 1) < len(heap):
-        right = child + 1
-        if right < len(heap) and totals[heap[right]] > totals[heap[child]]:
-            child = right
-        if totals[heap[child]] <= totals[heap[parent]]:
-            return
-        heap[parent], heap[child] = heap[child], heap[parent]
-        parent = child
+def select_host(attempt: Attempt, slot_count: int, draw: int) -> NodeInfo:
+    """The node of the highest total whose slot comes first, going round from ``draw``."""
+    best = max(attempt.totals)
+    first = draw % slot_count
+    equals = [node for node, total in zip(attempt.feasible, attempt.totals, strict=True) if total == best]
+    return min(equals, key=lambda node: (node.slot - first) % slot_count)

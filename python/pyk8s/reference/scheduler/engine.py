@@ -7,25 +7,33 @@ Not here: who feeds the engine and writes what it decides (see `pyk8s.scheduler`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pyk8s.reference.scheduler.cache import Cache
+from pyk8s.reference.scheduler.config import Config
 from pyk8s.reference.scheduler.cycle import Attempt, Cycle
 from pyk8s.reference.scheduler.evaluate import evaluate
 from pyk8s.reference.scheduler.event import (
+    AssignedPodAdded,
     AssignedPodDeleted,
-    AssignedPodScaledDown,
+    AssignedPodUpdated,
     ClusterEvent,
     NodeAdded,
+    NodeRemoved,
     NodeUpdated,
+    ObjectChanged,
 )
-from pyk8s.reference.scheduler.framework import Framework
-from pyk8s.reference.scheduler.node import NodeFacts
+from pyk8s.reference.scheduler.framework import Framework, Refuse, World
+from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
+from pyk8s.reference.scheduler.objects import KINDS, Objects, parse
 from pyk8s.reference.scheduler.plugins.default_binder import binding
 from pyk8s.reference.scheduler.pod import PodInfo
 from pyk8s.reference.scheduler.queue import Queue, QueuedPod
+from pyk8s.reference.scheduler.random import SplitMix64
 
+PodReference = tuple[str, str, str]
 Outcome = Literal["scheduled", "unschedulable", "skipped"]
 
 
@@ -33,10 +41,14 @@ Outcome = Literal["scheduled", "unschedulable", "skipped"]
 class Decision:
     pod: PodInfo
     outcome: Outcome
-    node_name: str
-    message: str
-    plugins: list[str]
-    attempts: int
+    node_name: str = ""
+    message: str = ""
+    plugins: list[str] = field(default_factory=list)
+    attempts: int = 0
+    writes: bytes = b""
+    nominated_node_name: str = ""
+    victims: list[PodReference] = field(default_factory=list)
+    cleared: list[PodReference] = field(default_factory=list)
 
     @property
     def uid(self) -> str:
@@ -55,22 +67,26 @@ class Decision:
         return binding(self.pod, self.node_name) if self.outcome == "scheduled" else b""
 
 
+@dataclass(slots=True)
+class Program:
+    """One profile at work."""
+
+    framework: Framework
+    cycle: Cycle
+
+
 class SchedulerEngine:
-    def __init__(
-        self,
-        *,
-        scheduler_name: str = "default-scheduler",
-        percentage_of_nodes_to_score: int = 0,
-        initial_backoff_s: float = 1.0,
-        max_backoff_s: float = 10.0,
-    ) -> None:
-        self._scheduler_name = scheduler_name
-        self._percentage = percentage_of_nodes_to_score
-        self._framework = Framework()
-        self._cycle = Cycle(self._framework)
+    def __init__(self, *, config: bytes = b"", seed: int = 0, is_indexed: bool = True) -> None:
+        parsed = Config.parse(config)
+        self._programs: dict[str, Program] = {}
+        for profile in parsed.profiles:
+            framework = Framework(profile)
+            self._programs[profile.scheduler_name] = Program(framework, Cycle(framework))
         self._cache = Cache()
-        self._queue = Queue(initial_backoff_s, max_backoff_s)
+        self._objects = Objects()
+        self._queue = Queue(parsed.initial_backoff_s, parsed.max_backoff_s)
         self._in_flight: dict[str, QueuedPod] = {}
+        self._random = SplitMix64(seed)
         self._start = 0
         self._now_s = 0.0
 
@@ -81,7 +97,22 @@ class SchedulerEngine:
             self._wake(NodeAdded(facts) if old is None else NodeUpdated(old, facts))
 
     def remove_node(self, name: str) -> None:
-        self._cache.remove_node(name)
+        facts = self._cache.remove_node(name)
+        if facts is not None:
+            self._wake(NodeRemoved(facts))
+
+    def set_object(self, kind: str, obj: bytes) -> None:
+        if kind not in KINDS:
+            return
+        parsed = parse(kind, obj)
+        old = self._objects.set(kind, parsed)
+        if old != parsed:
+            self._wake(ObjectChanged(kind, old, parsed))
+
+    def remove_object(self, kind: str, key: str) -> None:
+        old = self._objects.remove(kind, key) if kind in KINDS else None
+        if old is not None:
+            self._wake(ObjectChanged(kind, old, None))
 
     def set_pod(self, pod: bytes) -> None:
         info = PodInfo.parse(pod)
@@ -89,21 +120,25 @@ class SchedulerEngine:
             self.remove_pod(info.uid)
         elif info.node_name:
             self._set_bound(info)
-        elif info.scheduler_name == self._scheduler_name:
+        elif info.scheduler_name in self._programs:
             self._set_pending(info)
 
     def _set_bound(self, pod: PodInfo) -> None:
         self._queue.remove(pod.uid)
-        self._in_flight.pop(pod.uid, None)
+        was_assumed = self._in_flight.pop(pod.uid, None) is not None
+        self._cache.nominate(pod, "")
         old = self._cache.set_pod(pod, pod.node_name)
-        if old is not None and old.shape != pod.shape:
-            self._wake(AssignedPodScaledDown(old, pod))
+        if old is None or was_assumed:
+            self._wake(AssignedPodAdded(pod))
+        elif old.shape != pod.shape:
+            self._wake(AssignedPodUpdated(old, pod))
 
     def _set_pending(self, pod: PodInfo) -> None:
         if pod.uid in self._in_flight:
             self._in_flight[pod.uid].info = pod
             return
-        gate = self._framework.pre_enqueue(pod)
+        self._cache.nominate(pod, pod.nominated_node_name)
+        gate = self._framework_of(pod).pre_enqueue(pod, self._world())
         queued = self._queue.get(pod.uid)
         if queued is None:
             self._queue.add(pod, self._now_s, gate)
@@ -119,8 +154,9 @@ class SchedulerEngine:
             self._queue.move_on(pod.uid, self._now_s)
 
     def remove_pod(self, uid: str) -> None:
-        self._queue.remove(uid)
-        self._in_flight.pop(uid, None)
+        queued = self._queue.remove(uid) or self._in_flight.pop(uid, None)
+        if queued is not None:
+            self._cache.nominate(queued.info, "")
         self._release(uid)
 
     def _release(self, uid: str) -> None:
@@ -137,17 +173,41 @@ class SchedulerEngine:
         pod = queued.info
         if pod.is_deleted:
             message = f"skip schedule deleting pod: {pod.namespace}/{pod.name}"
-            return Decision(pod, "skipped", "", message, [], queued.attempts)
+            self._cache.nominate(pod, "")
+            return Decision(pod, "skipped", message=message, attempts=queued.attempts)
         attempt = self._attempt(pod)
+        if attempt.is_drawn:
+            self._random.next()
         self._start = (self._start + attempt.examined_count) % max(1, self._cache.node_count)
         if attempt.chosen is None:
-            names = [plugin.name for plugin in self._framework.plugins if plugin in attempt.rejectors]
-            self._queue.add_unschedulable(queued, attempt.rejectors, self._now_s)
-            return Decision(pod, "unschedulable", "", attempt.message, names, queued.attempts)
-        node_name = attempt.chosen.facts.name
-        self._cache.set_pod(pod, node_name)
+            return self._refused(queued, attempt)
+        return self._assume(queued, attempt, attempt.chosen)
+
+    def _refused(self, queued: QueuedPod, attempt: Attempt) -> Decision:
+        pod = queued.info
+        plugins = self._framework_of(pod).plugins.values()
+        names = [plugin.name for plugin in plugins if plugin in attempt.rejectors]
+        self._queue.add_unschedulable(queued, attempt.rejectors, self._now_s)
+        return Decision(pod, "unschedulable", message=attempt.message, plugins=names, attempts=queued.attempts)
+
+    def _assume(self, queued: QueuedPod, attempt: Attempt, node: NodeInfo) -> Decision:
+        pod, writes = queued.info, []
+        for plugin in self._framework_of(pod).at("reserve"):
+            reserved = plugin.reserve(pod, node, attempt.states.get(plugin), self._world())
+            if isinstance(reserved, Refuse):
+                self._unreserve(pod)
+                attempt.message, attempt.rejectors = reserved.message, {plugin}
+                return self._refused(queued, attempt)
+            writes += reserved
+        self._cache.nominate(pod, "")
+        self._cache.set_pod(pod, node.facts.name)
         self._in_flight[pod.uid] = queued
-        return Decision(pod, "scheduled", node_name, "", [], queued.attempts)
+        text = json.dumps(writes, separators=(",", ":"), ensure_ascii=False).encode() if writes else b""
+        return Decision(pod, "scheduled", node.facts.name, attempts=queued.attempts, writes=text)
+
+    def _unreserve(self, pod: PodInfo) -> None:
+        for plugin in reversed(self._framework_of(pod).at("reserve")):
+            plugin.unreserve(pod, self._world())
 
     def schedule(self, now_s: float, max_count: int = 100) -> list[Decision]:
         decisions: list[Decision] = []
@@ -159,6 +219,7 @@ class SchedulerEngine:
         queued = self._in_flight.pop(uid, None)
         if queued is None:
             return False
+        self._unreserve(queued.info)
         self._release(uid)
         self._queue.add_error(queued, self._now_s)
         return True
@@ -183,10 +244,21 @@ class SchedulerEngine:
         }
 
     def _attempt(self, pod: PodInfo) -> Attempt:
-        return self._cycle.run(pod, self._cache.nodes(), self._start, self._percentage)
+        return self._program(pod).cycle.run(pod, self._world(), start=self._start, draw=self._random.peek())
+
+    def _world(self) -> World:
+        return World(self._cache, self._objects, self._cache.nodes(), self._now_s)
+
+    def _program(self, pod: PodInfo) -> Program:
+        """The profile that the pod asks for; the first for one that asks for another scheduler (dry runs only)."""
+        return self._programs.get(pod.scheduler_name) or next(iter(self._programs.values()))
+
+    def _framework_of(self, pod: PodInfo) -> Framework:
+        return self._program(pod).framework
 
     def _wake(self, event: ClusterEvent) -> None:
         """Move the waiting pods for which a plugin that refused them hopes for this event."""
+        world = self._world()
         for pod in self._queue.waiting():
-            if any(plugin.hint(pod.info, event) for plugin in pod.rejectors):
+            if any(plugin.hint(pod.info, event, world) for plugin in pod.rejectors):
                 self._queue.move_on(pod.info.uid, self._now_s)

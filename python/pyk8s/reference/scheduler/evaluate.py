@@ -12,7 +12,7 @@ from pyk8s.reference.scheduler.cycle import Attempt
 
 
 def evaluate(attempt: Attempt) -> bytes:
-    """One JSON object: chosen, message, feasible, rejected, skippedFilters, raw, weighted, final."""
+    """One JSON object: chosen, message, feasible, rejected, skippedFilters, raw, weighted, final, preemption."""
     rejected = [
         {
             "node": node.facts.name,
@@ -22,6 +22,9 @@ def evaluate(attempt: Attempt) -> bytes:
         }
         for node, plugin, rejection in attempt.rejected
     ]
+    for nodes, names, rejection in attempt.ruled_out:
+        row = {"plugin": names, "code": rejection.code, "reasons": rejection.reasons, "stage": "PreFilter"}
+        rejected += [{"node": node.facts.name, **row} for node in nodes]
     answer = {
         "chosen": attempt.chosen.facts.name if attempt.chosen else None,
         "message": attempt.message,
@@ -31,5 +34,6 @@ def evaluate(attempt: Attempt) -> bytes:
         "raw": {plugin.name: row for plugin, row in attempt.raw.items()},
         "weighted": {plugin.name: row for plugin, row in attempt.weighted.items()},
         "final": attempt.totals,
+        "preemption": attempt.preemption.told() if attempt.preemption is not None else None,
     }
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()

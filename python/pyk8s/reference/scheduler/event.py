@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pyk8s.reference.scheduler.node import NodeFacts
 from pyk8s.reference.scheduler.pod import PodInfo
@@ -25,6 +26,26 @@ class NodeUpdated:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeRemoved:
+    node: NodeFacts
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedPodAdded:
+    """A pod is on a node now that was on none before (an assumed pod is no event)."""
+
+    pod: PodInfo
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedPodUpdated:
+    """A pod on a node changed its shape: labels, requests, tolerations."""
+
+    old: PodInfo
+    pod: PodInfo
+
+
+@dataclass(frozen=True, slots=True)
 class AssignedPodDeleted:
     """A pod that held a node's resources is gone or has ended."""
 
@@ -32,14 +53,32 @@ class AssignedPodDeleted:
 
 
 @dataclass(frozen=True, slots=True)
-class AssignedPodScaledDown:
-    """A pod on a node asks for less than before."""
+class PodUpdated:
+    """The waiting pod itself changed."""
 
     old: PodInfo
     pod: PodInfo
 
 
-ClusterEvent = NodeAdded | NodeUpdated | AssignedPodDeleted | AssignedPodScaledDown
+@dataclass(frozen=True, slots=True)
+class ObjectChanged:
+    """Any other object: new when ``old`` is None, gone when ``new`` is None."""
+
+    kind: str
+    old: dict[str, Any] | None
+    new: dict[str, Any] | None
+
+
+ClusterEvent = (
+    NodeAdded
+    | NodeUpdated
+    | NodeRemoved
+    | AssignedPodAdded
+    | AssignedPodUpdated
+    | AssignedPodDeleted
+    | PodUpdated
+    | ObjectChanged
+)
 
 
 def makes_true(event: ClusterEvent, fits: Callable[[NodeFacts], bool]) -> bool:

@@ -1,24 +1,43 @@
-"""The framework: what a plugin may say at each extension point, and the default profile's plugins in their order.
+"""The framework: what a plugin may say at each extension point, and the plugins of one profile.
 
-Always true: scores after normalising lie in 0..100; weights are applied by the cycle alone.
-Not here: the order of one scheduling attempt (see `cycle`), configuration files.
+Always true: scores after normalising lie in 0..100; weights are applied by the cycle alone. What a plugin remembers
+within one attempt is its state: made by `pre_filter` or `pre_score`, handed to every later call of that attempt.
+Not here: the order of one scheduling attempt (see `cycle`), configuration (see `config`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pyk8s.reference.scheduler.event import ClusterEvent
 from pyk8s.reference.scheduler.node import NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
 
+if TYPE_CHECKING:
+    from pyk8s.reference.scheduler.cache import Cache
+    from pyk8s.reference.scheduler.config import Profile
+    from pyk8s.reference.scheduler.objects import Objects
+
+Json = dict[str, Any]
 NODE_SCORE_MAX = 100
 
-Code = Literal["Unschedulable", "UnschedulableAndUnresolvable"]
-"""With the second, preempting pods would not help."""
+Code = Literal["Unschedulable", "UnschedulableAndUnresolvable", "Error"]
+"""With the second, preempting pods would not help. The third fails the attempt."""
 
-Point = Literal["PreEnqueue", "PreFilter", "Filter", "Score"]
+State = Any
+"""What one plugin remembers within one attempt; copied with `copy.deepcopy` for what-if questions."""
+
+
+@dataclass(slots=True)
+class World:
+    """What plugins may read: nodes and their pods, every other object, the time."""
+
+    cache: Cache
+    objects: Objects
+    nodes: list[NodeInfo]
+    """All nodes in the scheduler's order."""
+    now_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -30,8 +49,15 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """Go on, with this state."""
+
+    state: State = None
+
+
+@dataclass(frozen=True, slots=True)
 class Skip:
-    """PreFilter: the filter has nothing to check for this pod."""
+    """The plugin has nothing to check (PreFilter) or to score (PreScore) for this pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,62 +65,93 @@ class Nodes:
     """PreFilter: only these nodes can do."""
 
     names: list[str]
+    state: State = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """PreFilter: no node can do."""
+    """PreFilter, Reserve: no node can do."""
 
     code: Code
     message: str
 
 
-PreFilter = Skip | Nodes | Refuse | None
-"""None: look at every node."""
+PreFilter = Run | Skip | Nodes | Refuse
 
 
 class Plugin:
     """One scheduling plugin. What a method does here is what a plugin without that point does."""
 
     name: ClassVar[str]
-    points: ClassVar[tuple[Point, ...]]
 
-    def pre_enqueue(self, pod: PodInfo) -> str | None:
+    def __init__(self, args: Json) -> None:
+        """``args``: the plugin's section of pluginConfig, without defaults filled in."""
+
+    def pre_enqueue(self, pod: PodInfo, world: World) -> str | None:
         """A message holds the pod back from the queue."""
 
-    def pre_filter(self, pod: PodInfo) -> PreFilter:
-        return None
+    def pre_filter(self, pod: PodInfo, world: World) -> PreFilter:
+        return Run()
 
-    def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
+    def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
         """None when the node can take the pod."""
 
-    def pre_score(self, pod: PodInfo) -> bool:
-        """False when no node's score depends on this plugin: it then counts 0."""
-        return True
+    def add_pod(self, pod: PodInfo, other: PodInfo, node: NodeInfo, state: State, world: World) -> None:
+        """What if ``other`` were on the node too: changes ``state``; ``node`` already holds ``other``."""
 
-    def score(self, pod: PodInfo, node: NodeInfo) -> int:
+    def remove_pod(self, pod: PodInfo, other: PodInfo, node: NodeInfo, state: State, world: World) -> None:
+        """What if ``other`` had left the node: changes ``state``; ``node`` no longer holds ``other``."""
+
+    def post_filter(self, pod: PodInfo, state: State, world: World) -> str | None:
+        """What this plugin has to say when no node was feasible; a part of the message."""
+
+    def pre_score(self, pod: PodInfo, nodes: list[NodeInfo], state: State, world: World) -> Run | Skip:
+        """Skip when no node's score depends on this plugin: it then counts 0. ``state`` is PreFilter's."""
+        return Run(state)
+
+    def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
+        """``state`` is what `pre_score` answered."""
         return 0
 
-    def normalize(self, scores: list[int]) -> list[int]:
+    def normalize(self, pod: PodInfo, nodes: list[NodeInfo], scores: list[int], state: State) -> list[int]:
         return scores
 
-    def hint(self, pod: PodInfo, event: ClusterEvent) -> bool:
+    def reserve(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> list[Json] | Refuse:
+        """Take what the pod needs beside the node's resources: changes ``world.objects``; answers what to write."""
+        return []
+
+    def unreserve(self, pod: PodInfo, world: World) -> None:
+        """Give back what `reserve` took."""
+
+    def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
         """Whether the event may let a pod pass that this plugin refused."""
         return False
 
 
+@dataclass(eq=False)
 class Framework:
-    """The plugins of one profile in order, with their weights (0 for those that do not score)."""
+    """The plugins of one profile by extension point, with their weights."""
 
-    def __init__(self) -> None:
-        from pyk8s.reference.scheduler.plugins import defaults
+    profile: Profile
+    plugins: dict[str, Plugin] = field(default_factory=dict)
 
-        self.weights = defaults()
-        self.plugins = list(self.weights)
+    def __post_init__(self) -> None:
+        from pyk8s.reference.scheduler.plugins import KINDS
 
-    def at(self, point: Point) -> list[Plugin]:
-        return [plugin for plugin in self.plugins if point in plugin.points]
+        for name in self.profile.plugin_names():
+            if name in KINDS:
+                self.plugins[name] = KINDS[name](self.profile.args.get(name, {}))
 
-    def pre_enqueue(self, pod: PodInfo) -> Plugin | None:
+    def at(self, point: str) -> list[Plugin]:
+        """The plugins of one point, in the profile's order."""
+        return [self.plugins[name] for name in self.profile.points[point] if name in self.plugins]
+
+    def weight(self, plugin: Plugin) -> int:
+        return self.profile.weights[plugin.name]
+
+    def has(self, point: str, name: str) -> bool:
+        return name in self.profile.points[point]
+
+    def pre_enqueue(self, pod: PodInfo, world: World) -> Plugin | None:
         """The plugin that holds the pod back."""
-        return next((plugin for plugin in self.plugins if plugin.pre_enqueue(pod) is not None), None)
+        return next((plugin for plugin in self.at("preEnqueue") if plugin.pre_enqueue(pod, world) is not None), None)

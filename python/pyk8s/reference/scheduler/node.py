@@ -7,7 +7,7 @@ Not here: which nodes there are and in which order (see `cache`).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyk8s.errors import DecodeError
@@ -85,6 +85,13 @@ class NodeInfo:
     non_zero_memory_bytes: int = 0
     pod_count: int = 0
     ports: list[HostPort] = field(default_factory=list)
+    pods: list[PodInfo] = field(default_factory=list)
+    """In the order in which they came."""
+    slot: int = 0
+
+    def copy(self) -> NodeInfo:
+        """Another node info that pods can be added to and removed from; the facts are shared."""
+        return replace(self, requested=self.requested.copy(), ports=list(self.ports), pods=list(self.pods))
 
     def add_pod(self, pod: PodInfo) -> None:
         requests = pod.shape.requests
@@ -93,6 +100,7 @@ class NodeInfo:
         self.non_zero_memory_bytes = saturated(self.non_zero_memory_bytes + requests.non_zero_memory_bytes)
         self.pod_count += 1
         self.ports.extend(pod.shape.ports)
+        self.pods.append(pod)
 
     def remove_pod(self, pod: PodInfo) -> None:
         requests = pod.shape.requests
@@ -103,6 +111,7 @@ class NodeInfo:
         assert self.pod_count >= 0, "a pod leaves only the node that it was added to"
         for port in pod.shape.ports:
             self.ports.remove(port)
+        self.pods = [other for other in self.pods if other.uid != pod.uid]
 
     def has_conflict(self, wanted: HostPort) -> bool:
         """True when a wanted host port is taken; the wildcard address conflicts with every other."""

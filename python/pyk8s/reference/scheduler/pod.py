@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pyk8s.errors import DecodeError
@@ -57,6 +58,8 @@ class Toleration:
 @dataclass(slots=True)
 class PodShape:
     requests: PodRequests
+    namespace: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
     ports: list[HostPort] = field(default_factory=list)
     tolerations: list[Toleration] = field(default_factory=list)
     node_selector: dict[str, str] = field(default_factory=dict)
@@ -70,13 +73,15 @@ class PodShape:
 
     @classmethod
     def parse(cls, pod: Json, owner: str) -> PodShape:
-        spec = pod.get("spec") or {}
+        meta, spec = pod.get("metadata") or {}, pod.get("spec") or {}
         affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
         required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
         preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
         terms = [(term.get("weight") or 0, Term.parse(term.get("preference") or {})) for term in preferred]
         return cls(
             requests=PodRequests.of(pod, owner),
+            namespace=meta.get("namespace") or "",
+            labels=dict(meta.get("labels") or {}),
             ports=_host_ports(spec),
             tolerations=[Toleration.parse(toleration) for toleration in spec.get("tolerations") or ()],
             node_selector=dict(spec.get("nodeSelector") or {}),
@@ -116,6 +121,12 @@ class PodInfo:
     is_terminal: bool
     """Succeeded or Failed: it uses nothing any more."""
     gates: list[str]
+    preemption_policy: str
+    """"Never", or anything else for "PreemptLowerPriority"."""
+    start_s: float | None
+    """When its kubelet took it, in seconds since the epoch."""
+    group: str
+    """The name of its PodGroup, "" for a pod of its own."""
     shape: PodShape
 
     @classmethod
@@ -142,5 +153,19 @@ class PodInfo:
             is_deleted=meta.get("deletionTimestamp") is not None,
             is_terminal=status.get("phase") in ("Succeeded", "Failed"),
             gates=[gate.get("name") or "" for gate in spec.get("schedulingGates") or ()],
+            preemption_policy=spec.get("preemptionPolicy") or "",
+            start_s=_seconds(status.get("startTime")),
+            group=(spec.get("schedulingGroup") or {}).get("podGroupName") or "",
             shape=PodShape.parse(pod, f"pod {namespace}/{name}"),
         )
+
+
+def _seconds(text: str | None) -> float | None:
+    """An RFC 3339 time as seconds since the epoch; None when absent or unreadable."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.timestamp() if moment.tzinfo else None

@@ -1,6 +1,6 @@
-"""The plugins of the default profile, one file each.
+"""The in-tree plugins, one file each.
 
-Always true: `defaults` lists them in kube-scheduler's MultiPoint order with its weights.
+Always true: `KINDS` holds every plugin that the default profile names and that has anything to decide.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pyk8s.reference.scheduler.plugins.node_unschedulable import NodeUnschedulab
 from pyk8s.reference.scheduler.plugins.scheduling_gates import SchedulingGates
 from pyk8s.reference.scheduler.plugins.taint_toleration import TaintToleration
 
-
-def defaults() -> dict[Plugin, int]:
-    """Plugins and weights; 0 where nothing is scored."""
-    return {
-        SchedulingGates(): 0,
-        NodeUnschedulable(): 0,
-        NodeName(): 0,
-        TaintToleration(): 3,
-        NodeAffinity(): 2,
-        NodePorts(): 0,
-        NodeResourcesFit(): 1,
-        NodeResourcesBalancedAllocation(): 1,
-    }
+KINDS: dict[str, type[Plugin]] = {
+    kind.name: kind
+    for kind in (
+        SchedulingGates,
+        NodeUnschedulable,
+        NodeName,
+        TaintToleration,
+        NodeAffinity,
+        NodePorts,
+        NodeResourcesFit,
+        NodeResourcesBalancedAllocation,
+    )
+}

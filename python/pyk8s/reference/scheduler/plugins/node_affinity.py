@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyk8s.reference.scheduler.event import ClusterEvent, makes_true
-from pyk8s.reference.scheduler.framework import Nodes, Plugin, PreFilter, Refuse, Rejection, Skip
+from pyk8s.reference.scheduler.framework import Nodes, Plugin, PreFilter, Refuse, Rejection, Run, Skip, State, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.plugins.normalize import normalize_by_max
 from pyk8s.reference.scheduler.pod import PodInfo, PodShape
@@ -33,27 +33,26 @@ def named_nodes(shape: PodShape) -> list[str] | None:
 
 class NodeAffinity(Plugin):
     name = "NodeAffinity"
-    points = ("PreFilter", "Filter", "Score")
 
-    def pre_filter(self, pod: PodInfo) -> PreFilter:
+    def pre_filter(self, pod: PodInfo, world: World) -> PreFilter:
         if not pod.shape.node_selector and pod.shape.required_terms is None:
             return Skip()
         names = named_nodes(pod.shape)
         if names is None:
-            return None
+            return Run()
         return Nodes(names) if names else Refuse("UnschedulableAndUnresolvable", REASON_CONFLICT)
 
-    def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
+    def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
         return None if admits(pod.shape, node.facts) else Rejection("UnschedulableAndUnresolvable", [REASON])
 
-    def pre_score(self, pod: PodInfo) -> bool:
-        return bool(pod.shape.preferred_terms)
+    def pre_score(self, pod: PodInfo, nodes: list[NodeInfo], state: State, world: World) -> Run | Skip:
+        return Run() if pod.shape.preferred_terms else Skip()
 
-    def score(self, pod: PodInfo, node: NodeInfo) -> int:
+    def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
         return sum(weight for weight, term in pod.shape.preferred_terms if term.matches(node.facts))
 
-    def normalize(self, scores: list[int]) -> list[int]:
+    def normalize(self, pod: PodInfo, nodes: list[NodeInfo], scores: list[int], state: State) -> list[int]:
         return normalize_by_max(scores, is_reversed=False)
 
-    def hint(self, pod: PodInfo, event: ClusterEvent) -> bool:
+    def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
         return makes_true(event, lambda node: admits(pod.shape, node))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyk8s.reference.scheduler.event import ClusterEvent, NodeAdded
-from pyk8s.reference.scheduler.framework import Plugin, Rejection
+from pyk8s.reference.scheduler.framework import Plugin, Rejection, State, World
 from pyk8s.reference.scheduler.node import NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
 
@@ -16,10 +16,9 @@ def admits(pod: PodInfo, node_name: str) -> bool:
 
 class NodeName(Plugin):
     name = "NodeName"
-    points = ("Filter",)
 
-    def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
+    def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
         return None if admits(pod, node.facts.name) else Rejection("UnschedulableAndUnresolvable", [REASON])
 
-    def hint(self, pod: PodInfo, event: ClusterEvent) -> bool:
+    def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
         return isinstance(event, NodeAdded) and admits(pod, event.node.name)

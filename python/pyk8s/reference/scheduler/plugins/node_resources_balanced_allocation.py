@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from pyk8s.reference.scheduler.framework import Plugin
+from pyk8s.reference.scheduler.framework import Plugin, Run, Skip, State, World
 from pyk8s.reference.scheduler.node import NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
 from pyk8s.reference.scheduler.quantity import quotient, saturated
@@ -27,13 +27,12 @@ def _fraction(used: int, capacity: int) -> float:
 
 class NodeResourcesBalancedAllocation(Plugin):
     name = "NodeResourcesBalancedAllocation"
-    points = ("Score",)
 
-    def pre_score(self, pod: PodInfo) -> bool:
+    def pre_score(self, pod: PodInfo, nodes: list[NodeInfo], state: State, world: World) -> Run | Skip:
         wanted = pod.shape.requests.requested
-        return wanted.milli_cpu != 0 or wanted.memory_bytes != 0
+        return Run() if wanted.milli_cpu or wanted.memory_bytes else Skip()
 
-    def score(self, pod: PodInfo, node: NodeInfo) -> int:
+    def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
         used, wanted = node.requested, pod.shape.requests.requested
         without = balance(used.milli_cpu, used.memory_bytes, node)
         cpu, memory = saturated(used.milli_cpu + wanted.milli_cpu), saturated(used.memory_bytes + wanted.memory_bytes)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from pyk8s.reference.scheduler.event import (
     AssignedPodDeleted,
-    AssignedPodScaledDown,
+    AssignedPodUpdated,
     ClusterEvent,
     NodeAdded,
     NodeUpdated,
 )
-from pyk8s.reference.scheduler.framework import NODE_SCORE_MAX, Plugin, Rejection
+from pyk8s.reference.scheduler.framework import NODE_SCORE_MAX, Plugin, Rejection, State, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
 from pyk8s.reference.scheduler.quantity import quotient, saturated
@@ -58,9 +58,8 @@ def least_requested(capacity: int, requested: int) -> int | None:
 
 class NodeResourcesFit(Plugin):
     name = "NodeResourcesFit"
-    points = ("Filter", "Score")
 
-    def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
+    def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
         rejection = Rejection("Unschedulable", [])
         has = node.facts.allocatable
         if node.pod_count + 1 > has.pods:
@@ -72,7 +71,7 @@ class NodeResourcesFit(Plugin):
                     rejection.code = "UnschedulableAndUnresolvable"
         return rejection if rejection.reasons else None
 
-    def score(self, pod: PodInfo, node: NodeInfo) -> int:
+    def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
         wanted, has = pod.shape.requests, node.facts.allocatable
         cpu = saturated(node.non_zero_milli_cpu + wanted.scored_milli_cpu)
         memory = saturated(node.non_zero_memory_bytes + wanted.scored_memory_bytes)
@@ -80,7 +79,7 @@ class NodeResourcesFit(Plugin):
         counted = [part for part in parts if part is not None]
         return quotient(sum(counted), len(counted)) if counted else 0
 
-    def hint(self, pod: PodInfo, event: ClusterEvent) -> bool:
+    def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
         match event:
             case NodeAdded(node):
                 return fits_empty(pod, node)
@@ -88,6 +87,7 @@ class NodeResourcesFit(Plugin):
                 return fits_empty(pod, node) and has_grown(pod, old, node)
             case AssignedPodDeleted():
                 return True
-            case AssignedPodScaledDown(before, after):
+            case AssignedPodUpdated(before, after):
                 held, holds = before.shape.requests.requested, after.shape.requests.requested
                 return any(was > now for _, _, was, now in asked(pod.shape.requests.spec, held, holds))
+        return False

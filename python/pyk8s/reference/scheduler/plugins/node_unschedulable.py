@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyk8s.reference.scheduler.event import ClusterEvent, makes_true
-from pyk8s.reference.scheduler.framework import Plugin, Rejection
+from pyk8s.reference.scheduler.framework import Plugin, Rejection, State, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo, Taint
 from pyk8s.reference.scheduler.pod import PodInfo
 
@@ -17,10 +17,9 @@ def admits(pod: PodInfo, node: NodeFacts) -> bool:
 
 class NodeUnschedulable(Plugin):
     name = "NodeUnschedulable"
-    points = ("Filter",)
 
-    def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
+    def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
         return None if admits(pod, node.facts) else Rejection("UnschedulableAndUnresolvable", [REASON])
 
-    def hint(self, pod: PodInfo, event: ClusterEvent) -> bool:
+    def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
         return makes_true(event, lambda node: admits(pod, node))

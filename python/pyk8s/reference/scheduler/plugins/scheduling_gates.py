@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pyk8s.reference.scheduler.framework import Plugin
+from pyk8s.reference.scheduler.framework import Plugin, World
 from pyk8s.reference.scheduler.pod import PodInfo
 
 
 class SchedulingGates(Plugin):
     name = "SchedulingGates"
-    points = ("PreEnqueue",)
 
-    def pre_enqueue(self, pod: PodInfo) -> str | None:
+    def pre_enqueue(self, pod: PodInfo, world: World) -> str | None:
         return f"waiting for scheduling gates: [{' '.join(pod.gates)}]" if pod.gates else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyk8s.reference.scheduler.event import ClusterEvent, makes_true
-from pyk8s.reference.scheduler.framework import Plugin, Rejection
+from pyk8s.reference.scheduler.framework import Plugin, Rejection, State, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.plugins.normalize import normalize_by_max
 from pyk8s.reference.scheduler.pod import PodInfo
@@ -18,18 +18,17 @@ def admits(pod: PodInfo, node: NodeFacts) -> bool:
 
 class TaintToleration(Plugin):
     name = "TaintToleration"
-    points = ("Filter", "Score")
 
-    def filter(self, pod: PodInfo, node: NodeInfo) -> Rejection | None:
+    def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
         return None if admits(pod, node.facts) else Rejection("UnschedulableAndUnresolvable", [REASON])
 
-    def score(self, pod: PodInfo, node: NodeInfo) -> int:
+    def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
         """PreferNoSchedule taints that no toleration matches."""
         soft = [taint for taint in node.facts.taints if taint.effect == "PreferNoSchedule"]
         return sum(not pod.shape.tolerates(taint) for taint in soft)
 
-    def normalize(self, scores: list[int]) -> list[int]:
+    def normalize(self, pod: PodInfo, nodes: list[NodeInfo], scores: list[int], state: State) -> list[int]:
         return normalize_by_max(scores, is_reversed=True)
 
-    def hint(self, pod: PodInfo, event: ClusterEvent) -> bool:
+    def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
         return makes_true(event, lambda node: admits(pod, node))
