@@ -1,0 +1,57 @@
+"""What a configuration may ask for and this scheduler does not do: one warning each.
+
+Always true: only fields that the file sets are named, never defaults.
+Not here: feature gates (see `gates`), what is refused (see `rules`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyk8s.scheduler.configuration.models import KubeSchedulerConfiguration, Profile
+
+REASONS = {
+    "parallelism": "nodes are looked at in one thread, and the answer does not depend on how many there are",
+    "enableProfiling": "there is no profiling endpoint",
+    "enableContentionProfiling": "there is no profiling endpoint",
+    "delayCacheUntilActive": "nodes and pods are watched only while this scheduler leads",
+}
+CONNECTION_REASONS = {
+    "kubeconfig": "the API server is the one that the command names",
+    "acceptContentTypes": "bodies are JSON",
+    "contentType": "bodies are JSON",
+    "qps": "requests are not throttled",
+    "burst": "requests are not throttled",
+}
+ARGUMENT_REASONS = {
+    ("DynamicResources", "filterTimeout"): "a search for devices is never cut off",
+    ("DynamicResources", "bindingTimeout"): "binding conditions of devices are not waited for",
+    ("VolumeBinding", "bindTimeoutSeconds"): "a pod whose volumes are not bound is looked at again when they change",
+    ("VolumeBinding", "shape"): "storage capacity is not scored",
+}
+PLACEMENT_POINTS = ("placementGenerate", "placementScore")
+
+
+def warnings(configuration: KubeSchedulerConfiguration) -> Iterator[str]:
+    for name, reason in REASONS.items():
+        if name in configuration.model_fields_set:
+            yield _text(name, reason)
+    for name, reason in CONNECTION_REASONS.items():
+        if name in configuration.clientConnection.model_fields_set:
+            yield _text(f"clientConnection.{name}", reason)
+    for i, profile in enumerate(configuration.profiles):
+        yield from _of_profile(f"profiles[{i}]", profile)
+
+
+def _of_profile(path: str, profile: Profile) -> Iterator[str]:
+    for point in PLACEMENT_POINTS:
+        if point in profile.plugins.model_fields_set:
+            yield _text(f"{path}.plugins.{point}", "pod groups are placed without regard to topology")
+    for i, entry in enumerate(profile.pluginConfig):
+        for (plugin, name), reason in ARGUMENT_REASONS.items():
+            if entry.name == plugin and entry.args.get(name) is not None:
+                yield _text(f"{path}.pluginConfig[{i}].args.{name}", reason)
+
+
+def _text(path: str, reason: str) -> str:
+    return f"{path} is not honoured: {reason}"
