@@ -1,0 +1,152 @@
+"""The ledger: which pods there are, to which operation they belong, and how far each has come.
+
+Always true: of every set of pods, `open_count` is the number of its pods that exist and are not bound.
+Not here: when something is measured (see `runner`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyk8s.simulate.bench.metrics import Latencies, Throughput
+
+
+@dataclass(slots=True, eq=False)
+class PodSet:
+    """The pods that one operation creates in one namespace; they have the template's labels."""
+
+    namespace: str
+    labels: Mapping[str, str]
+    created_count: int = 0
+    bound_count: int = 0
+    gone_unbound_count: int = 0
+    collectors: list[Collector] = field(default_factory=list)
+
+    @property
+    def open_count(self) -> int:
+        return self.created_count - self.bound_count - self.gone_unbound_count
+
+    def is_selected(self, namespaces: Sequence[str], labels: Mapping[str, str]) -> bool:
+        """By namespace (none named: any) and by the template's labels."""
+        if namespaces and self.namespace not in namespaces:
+            return False
+        return all(self.labels.get(name) == value for name, value in labels.items())
+
+
+@dataclass(slots=True, eq=False)
+class Collector:
+    """Measures the pods of some namespaces from `start` on, until it is taken off."""
+
+    name: str
+    namespaces: Sequence[str]
+    labels: Mapping[str, str]
+    throughput: Throughput
+    latencies: Latencies = field(default_factory=Latencies)
+    attempt_count: int = 0
+    unschedulable_count: int = 0
+
+
+class Ledger:
+    """Keys are the pods' keys in the store."""
+
+    def __init__(self) -> None:
+        self.sets: list[PodSet] = []
+        self.collectors: list[Collector] = []
+        self.bound_count = 0
+        self.attempt_count = 0
+        self.last_message = ""
+        self._set_of: dict[str, PodSet] = {}
+        self._bound: set[str] = set()
+        self._attempted: set[str] = set()
+        self.watched_bindings: list[str] | None = None
+        """When a list: the keys bound since it was last emptied."""
+
+    def open_set(self, namespace: str, labels: Mapping[str, str]) -> PodSet:
+        made = PodSet(namespace, labels)
+        made.collectors = [one for one in self.collectors if made.is_selected(one.namespaces, one.labels)]
+        self.sets.append(made)
+        return made
+
+    def created(self, pod_set: PodSet, keys: Iterable[str], *, is_gated: bool) -> None:
+        """``is_gated``: nothing will be attempted; such pods count as attempted from the start."""
+        before = len(self._set_of)
+        for key in keys:
+            self._set_of[key] = pod_set
+            if is_gated:
+                self._attempted.add(key)
+        pod_set.created_count += len(self._set_of) - before
+
+    def bound(self, keys: Iterable[str], now_s: float) -> None:
+        """These pods have a node now; keys of nobody's pods (churn) and those known as bound are ignored."""
+        counts: dict[int, int] = {}
+        sets: dict[int, PodSet] = {}
+        for key in keys:
+            pod_set = self._set_of.get(key)
+            if pod_set is None or key in self._bound:
+                continue
+            self._bound.add(key)
+            self._attempted.discard(key)
+            counts[id(pod_set)] = counts.get(id(pod_set), 0) + 1
+            sets[id(pod_set)] = pod_set
+            if self.watched_bindings is not None:
+                self.watched_bindings.append(key)
+        for number, count in counts.items():
+            sets[number].bound_count += count
+            self.bound_count += count
+            for collector in sets[number].collectors:
+                collector.throughput.add(now_s, count)
+
+    def attempted(self, key: str, message: str) -> None:
+        """An attempt that found no node."""
+        self.last_message = message
+        if key in self._set_of and key not in self._bound:
+            self._attempted.add(key)
+        for collector in self.collectors:
+            collector.unschedulable_count += 1
+
+    def timed(self, seconds: float, count: int) -> None:
+        """``count`` attempts took ``seconds`` each."""
+        self.attempt_count += count
+        for collector in self.collectors:
+            collector.attempt_count += count
+            collector.latencies.add(seconds)
+
+    def gone(self, key: str) -> None:
+        pod_set = self._set_of.pop(key, None)
+        if pod_set is None:
+            return
+        self._attempted.discard(key)
+        if key in self._bound:
+            self._bound.discard(key)
+        else:
+            pod_set.gone_unbound_count += 1
+
+    def keys(self, namespace: str, labels: Mapping[str, str]) -> list[str]:
+        """The pods of a namespace, in the order of their creation."""
+        return [key for key, pod_set in self._set_of.items() if pod_set.is_selected([namespace], labels)]
+
+    def is_settled(self, namespaces: Sequence[str], labels: Mapping[str, str], *, is_attempted: bool) -> bool:
+        """All selected pods are bound; or, with ``is_attempted``, at least tried."""
+        open_count = sum(one.open_count for one in self.sets if one.is_selected(namespaces, labels))
+        if not open_count or not is_attempted:
+            return not open_count
+        tried = sum(1 for key in self._attempted if self._set_of[key].is_selected(namespaces, labels))
+        return tried >= open_count
+
+    def start(self, collector: Collector) -> Collector:
+        """Measure from now on; the sets that are there already are included."""
+        self.collectors.append(collector)
+        for one in self.sets:
+            if one.is_selected(collector.namespaces, collector.labels):
+                one.collectors.append(collector)
+        return collector
+
+    def stop(self, collector: Collector) -> None:
+        self.collectors.remove(collector)
+        for one in self.sets:
+            if collector in one.collectors:
+                one.collectors.remove(collector)
+
+    def __iter__(self) -> Iterator[PodSet]:
+        return iter(self.sets)
