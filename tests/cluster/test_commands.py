@@ -154,6 +154,40 @@ def test_usage_errors_exit_with_two(home: Home) -> None:
     home.pyk8s("nonsense", code=2)
 
 
+def test_a_wrong_scheduler_configuration_is_told_and_nothing_is_started(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.yaml"
+    file.write_text(
+        "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\npodMaxBackoffSeconds: 0\n"
+    )
+
+    done = home.pyk8s("up", "--name", "one", "--scheduler-config", str(file), code=2)
+
+    assert f"{file}: podMaxBackoffSeconds: Invalid value: 0: must be greater than or equal to" in done.stderr
+    home.pyk8s("up", "--name", "one", "--feature-gates", "GangScheduling=maybe", code=2)
+    home.pyk8s("up", "--name", "one", "--scheduler-config", "unheard-of", code=2)
+    home.pyk8s("status", "--name", "one", code=3)
+
+
+def test_a_cluster_keeps_its_scheduler_configuration_from_stop_to_start(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.yaml"
+    file.write_text(
+        "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nparallelism: 4\n"
+        "profiles: [{schedulerName: mine}]\n"
+    )
+    done = home.pyk8s("up", "--name", "one", "--scheduler-config", str(file))
+    home.pyk8s("stop", "--name", "one")
+    file.unlink()
+    home.pyk8s("start", "--name", "one")
+
+    spec = {"schedulerName": "mine", "containers": [{"name": "c", "image": "nginx"}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+    home.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    home.kubectl("wait", "--for=condition=PodScheduled", "pod/p", "--timeout=60s")
+
+    assert "warning:" in done.stderr
+    assert "parallelism is not honoured" in done.stderr
+
+
 def test_unknown_clusters_exit_with_three(home: Home) -> None:
     for words in (("start",), ("stop",), ("status",), ("logs",), ("get", "kubeconfig"), ("scale", "nodes", "3")):
         home.pyk8s(*words, "--name", "none", code=3)

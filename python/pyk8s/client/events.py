@@ -183,12 +183,21 @@ class EventRecorder:
         self._last_ns = 0
         self.dropped_count = 0
 
-    def event(self, obj: Json, level: EventLevel, reason: str, message: str, *, field_path: str = "") -> None:
-        """Record that something happened to ``obj`` (an object with kind and apiVersion, or an ObjectReference)."""
+    def event(
+        self, obj: Json, level: EventLevel, reason: str, message: str, *, field_path: str = "", component: str = ""
+    ) -> None:
+        """Record that something happened to ``obj`` (an object with kind and apiVersion, or an ObjectReference).
+
+        ``component``: who tells it, when it is not the recorder's own (a scheduler speaks for several profiles).
+        """
         if len(self._queue) >= QUEUE_LENGTH_MAX:
             self.dropped_count += 1
             return
-        self._queue.append(self._make(reference_to(obj, field_path=field_path), level, reason, message))
+        event = self._make(reference_to(obj, field_path=field_path), level, reason, message)
+        if component:
+            event["source"] = {**self._source, "component": component}
+            event["reportingComponent"] = component
+        self._queue.append(event)
         self._readable.set()
 
     async def run(self) -> None:

@@ -13,27 +13,25 @@ import platform
 from collections import deque
 from typing import Any
 
-import orjson
-
 from pyk8s import core
 from pyk8s.api.clock import Clock
 from pyk8s.api.identity import Identity
 from pyk8s.api.status import StatusError
-from pyk8s.client.events import EventRecorder
+from pyk8s.client.events import EventLevel, EventRecorder
 from pyk8s.client.interfaces import Client
-from pyk8s.client.leader_election import LeaderElector
+from pyk8s.client.leader_election import LeaderElector, Times
 from pyk8s.client.reflector import Reflector
 from pyk8s.client.well_known import NODES, PODS
 from pyk8s.core.scheduler_interface import Decision, SchedulerEngine
 from pyk8s.scheduler import reports
 from pyk8s.scheduler.binder import Binder
+from pyk8s.scheduler.configuration.compile import Compiled
 from pyk8s.scheduler.feed import NodeFeed, PodFeed
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
 
 DEFAULT_SCHEDULER = "default-scheduler"
-LEASE_NAME = "kube-scheduler"
 # Pods that have ended hold nothing: they are not even watched.
 POD_FIELDS = "status.phase!=Succeeded,status.phase!=Failed"
 # So many attempts are made between two turns of the event loop: about a millisecond's work.
@@ -51,20 +49,21 @@ class Scheduler:
         *,
         clock: Clock,
         identity: Identity,
-        scheduler_name: str = DEFAULT_SCHEDULER,
+        configuration: Compiled | None = None,
         leader_elect: bool = False,
     ) -> None:
+        """``configuration``: all its profiles are hosted; None: kube-scheduler's defaults."""
         self._client, self._clock, self._identity = client, clock, identity
         self._leader_elect = leader_elect
-        self._name = scheduler_name
-        self._recorder = EventRecorder(client, scheduler_name, clock=clock)
+        self._configuration = configuration or Compiled(b"", (DEFAULT_SCHEDULER,))
+        self._recorder = EventRecorder(client, DEFAULT_SCHEDULER, clock=clock)
         self._running: asyncio.Task[None] | None = None
         self._reset()
 
     def _reset(self) -> None:
         """Start from nothing: whoever led meanwhile may have changed everything."""
         engine: SchedulerEngine = core.SchedulerEngine(
-            config=orjson.dumps({"profiles": [{"schedulerName": self._name}]}),
+            config=self._configuration.config,
             seed=self._identity.random.getrandbits(64),
         )
         self.engine = engine
@@ -83,7 +82,16 @@ class Scheduler:
             await self._lead()
             return
         host = platform.node() or "localhost"
-        elector = LeaderElector(self._client, LEASE_NAME, clock=self._clock, identity=self._identity, host=host)
+        election = self._configuration.leader_election
+        elector = LeaderElector(
+            self._client,
+            election.name,
+            clock=self._clock,
+            identity=self._identity,
+            host=host,
+            namespace=election.namespace,
+            times=Times(election.lease_duration_s, election.renew_deadline_s, election.retry_period_s),
+        )
         await elector.run(self._lead)
 
     async def stop(self) -> None:
@@ -153,14 +161,14 @@ class Scheduler:
             self._binding[decision.uid] = pod
             self._binder.add(decision)
             return
-        self._recorder.event(pod, "Warning", "FailedScheduling", reports.note(decision.message))
+        self._event(pod, "Warning", "FailedScheduling", reports.note(decision.message))
         if decision.outcome == "unschedulable":
             self._tell(pod, reason=reports.UNSCHEDULABLE, message=decision.message)
 
     def _on_bound(self, decision: Decision) -> None:
         pod = self._binding.pop(decision.uid)
         message = reports.scheduled_message(decision.namespace, decision.name, decision.node_name)
-        self._recorder.event(pod, "Normal", "Scheduled", message)
+        self._event(pod, "Normal", "Scheduled", message)
 
     def _on_failed(self, decision: Decision, error: Exception) -> None:
         pod = self._binding.pop(decision.uid)
@@ -171,8 +179,13 @@ class Scheduler:
             return
         message = f'binding rejected: running Bind plugin "DefaultBinder": {error}'
         log.info("%s/%s: %s", decision.namespace, decision.name, message)
-        self._recorder.event(pod, "Warning", "FailedScheduling", reports.note(message))
+        self._event(pod, "Warning", "FailedScheduling", reports.note(message))
         self._tell(pod, reason=reports.SCHEDULER_ERROR, message=message)
+
+    def _event(self, pod: Json, level: EventLevel, reason: str, message: str) -> None:
+        """An event by the profile that the pod asked for."""
+        name = pod["spec"].get("schedulerName") or DEFAULT_SCHEDULER
+        self._recorder.event(pod, level, reason, message, component=name)
 
     def _tell(self, pod: Json, *, reason: str, message: str) -> None:
         condition = reports.condition(pod, reason=reason, message=message, now_s=self._clock.now_s())

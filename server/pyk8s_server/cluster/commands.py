@@ -50,6 +50,14 @@ def up(
     api_only: Annotated[
         bool, typer.Option("--api-only", help="Run the API server alone: no controllers, scheduler, nodes.")
     ] = False,
+    scheduler_config: Annotated[
+        str,
+        typer.Option(
+            envvar="PYK8S_SCHEDULER_CONFIG",
+            help="A KubeSchedulerConfiguration file, or a ready-made one: spread (as without), binpack, binpack-ratio.",
+        ),
+    ] = "",
+    feature_gates: Annotated[str, typer.Option(help="Feature gates of the scheduler: NAME=true,NAME=false.")] = "",
     kubeconfig: Kubeconfig = "",
 ) -> None:
     """Start a cluster and point kubectl at it.
@@ -57,8 +65,10 @@ def up(
     Example: pyk8s up --name dev --nodes 3
     """
     from pyk8s_server.cluster import lifecycle
+    from pyk8s_server.cluster.scheduler_options import SchedulerOptions
 
-    asked = lifecycle.Asked(name, 0 if api_only else nodes, port, data_dir, durability, api_only)
+    scheduler = SchedulerOptions.read(scheduler_config, feature_gates)
+    asked = lifecycle.Asked(name, 0 if api_only else nodes, port, data_dir, durability, api_only, scheduler)
     lifecycle.up(asked, kubeconfig=kubeconfig, is_foreground=foreground)
 
 

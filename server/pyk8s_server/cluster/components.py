@@ -65,16 +65,32 @@ def controller_manager(kubeconfig: Kubeconfig, leader_elect: LeaderElect = True,
     _run_component(kubeconfig, "kube-controller-manager", make)
 
 
-def scheduler(kubeconfig: Kubeconfig, leader_elect: LeaderElect = True) -> None:
+def scheduler(
+    kubeconfig: Kubeconfig,
+    leader_elect: Annotated[
+        bool | None, typer.Option(help="Work only while holding the Lease; default: what the configuration says.")
+    ] = None,
+    config: Annotated[
+        str, typer.Option(help="A KubeSchedulerConfiguration file, or spread, binpack or binpack-ratio.")
+    ] = "",
+    feature_gates: Annotated[str, typer.Option(help="NAME=true,NAME=false")] = "",
+) -> None:
     """Run the scheduler against an API server.
 
-    Example: pyk8s scheduler --kubeconfig admin.kubeconfig
+    Example: pyk8s scheduler --kubeconfig admin.kubeconfig --config binpack
     """
+    from pyk8s_server.cluster.scheduler_options import SchedulerOptions
+
+    options = SchedulerOptions.read(config, feature_gates)
+    options.warn()
+    configuration = options.compiled()
+    is_elected = configuration is None or configuration.leader_election.is_on
 
     def make(client: RestClient, given: dict[str, Any]) -> Component:
         from pyk8s.scheduler import Scheduler
 
-        return Scheduler(client, leader_elect=leader_elect, **given)
+        is_asked = is_elected if leader_elect is None else leader_elect
+        return Scheduler(client, configuration=configuration, leader_elect=is_asked, **given)
 
     _run_component(kubeconfig, "kube-scheduler", make)
 

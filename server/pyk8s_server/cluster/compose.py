@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyk8s.core.interfaces import Store
     from pyk8s.kubelet import SimulatedNodes
     from pyk8s.scheduler import Scheduler
+    from pyk8s.scheduler.configuration import Compiled
 
     from pyk8s_server.apiserver.handler import ResourceHandler
 
@@ -49,6 +50,8 @@ class Options:
     advertise_port: int = 6443
     fsync: bool = False
     """The store's writes wait for the disk, so the API server lets them wait in threads."""
+    scheduler: Compiled | None = None
+    """The scheduler's configuration; None: kube-scheduler's defaults."""
 
 
 class Cluster:
@@ -82,7 +85,12 @@ class Cluster:
         clock, identity = self.clock, self.identity
         manager = self.client(MANAGER, "kube-controller-manager")
         self._manager = Manager(manager, root_ca=self.options.root_ca, clock=clock, identity=identity)
-        self._scheduler = Scheduler(self.client(SCHEDULER, "kube-scheduler"), clock=clock, identity=identity)
+        self._scheduler = Scheduler(
+            self.client(SCHEDULER, "kube-scheduler"),
+            clock=clock,
+            identity=identity,
+            configuration=self.options.scheduler,
+        )
         nodes = self.client(NODES, "kubelet")
         self._nodes = SimulatedNodes(nodes, count=self.options.node_count, clock=clock, identity=identity)
         self._node_count = NodeCount(self.client(), self._nodes, clock=self.clock)

@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pyk8s.cli.output import say
 
 from pyk8s_server.cluster import kubeconfig as kubeconfigs
 from pyk8s_server.cluster import process
+from pyk8s_server.cluster.scheduler_options import SchedulerOptions
 from pyk8s_server.cluster.state import ClusterState, Settings
 
 HOST = "127.0.0.1"
@@ -39,6 +40,7 @@ class Asked:
     data_dir: str = ""
     durability: str = "buffered"
     is_api_only: bool = False
+    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
 
 
 def up(asked: Asked, *, kubeconfig: str, is_foreground: bool) -> None:
@@ -49,6 +51,7 @@ def up(asked: Asked, *, kubeconfig: str, is_foreground: bool) -> None:
         raise CommandError(f"cluster {asked.name!r} {how}", ExitCode.CONFLICT)
     if asked.durability not in DURABILITIES:
         raise CommandError(f"--durability may be {', '.join(DURABILITIES)}", ExitCode.USAGE)
+    asked.scheduler.warn()
     _on_free_port(lambda: _make(state, asked, kubeconfig, is_foreground=is_foreground), is_port_asked=asked.port > 0)
 
 
@@ -187,6 +190,7 @@ def _settings(state: ClusterState, asked: Asked) -> Settings:
         durability=asked.durability,
         owns_data=not asked.data_dir,
         is_api_only=asked.is_api_only,
+        scheduler=asdict(asked.scheduler),
         version=pyk8s.__version__,
     )
 

@@ -32,6 +32,7 @@ from pyk8s_server.cluster import kubeconfig as kubeconfigs
 from pyk8s_server.cluster.certificates import Authority
 from pyk8s_server.cluster.compose import ADMIN, MASTERS, Cluster, Options
 from pyk8s_server.cluster.process import READY, PortTaken
+from pyk8s_server.cluster.scheduler_options import SchedulerOptions
 from pyk8s_server.cluster.state import ClusterState, Settings, write_private
 
 HOST = "127.0.0.1"
@@ -82,6 +83,7 @@ async def _serve(state: ClusterState, store: Store, on_ready: Callable[[], None]
         advertise_address=HOST,
         advertise_port=settings.port,
         fsync=settings.durability == "fsync",
+        scheduler=SchedulerOptions(**settings.scheduler).compiled(),
     )
     cluster = Cluster(store, clock=clock, identity=Identity(), options=options)
     ended = _on_signals()

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class Settings:
     """True: the user named the port; else another may take its place when it is in use."""
     is_api_only: bool = False
     """True: no controllers, scheduler or nodes run."""
+    scheduler: dict[str, str] = field(default_factory=dict)
+    """`SchedulerOptions`."""
     version: str = ""
     format: int = FORMAT
 
@@ -172,5 +174,5 @@ def _settings(path: Path, found: dict[str, Any]) -> Settings:
             f"{path} was written in format {found.get('format')}, this pyk8s reads format {FORMAT}: "
             "use the pyk8s that made the cluster, or remove it with its pyk8s down"
         )
-    known = {field.name for field in fields(Settings)}
+    known = {each.name for each in fields(Settings)}
     return Settings(**{key: value for key, value in found.items() if key in known})

@@ -28,6 +28,8 @@ PROFILES_PATH = Path(__file__).parent / "profiles"
 FILE_SIZE_MAX = 1 << 20
 """A configuration has a few kilobytes; a megabyte is a mistake."""
 EVERY_NODE = 100
+EMPTY = {"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration"}
+"""A file that asks for nothing but the defaults."""
 
 
 class ConfigurationError(Exception):

@@ -143,6 +143,9 @@ class Expansion:
         known = []
         for i, plugin in enumerate(enabled):
             where = f"{self._path}.{point}.enabled[{i}].name"
+            if plugin.weight < 0:
+                where_weight = f"{self._path}.{point}.enabled[{i}].weight"
+                self.errors.append(invalid(where_weight, plugin.weight, "must not be negative"))
             if plugin.name in self._points:
                 known.append((i, plugin))
             elif plugin.name in self._gone:
