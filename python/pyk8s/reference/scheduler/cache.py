@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+from pyk8s.reference.scheduler.images import ImageCounts
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
 
@@ -23,11 +24,15 @@ class Cache:
         self._zones: dict[tuple[str, str], list[str]] = {}
         self._pods: dict[str, tuple[PodInfo, str]] = {}
         self._nominated: dict[str, tuple[PodInfo, str]] = {}
+        self.images = ImageCounts()
 
     def set_node(self, facts: NodeFacts) -> NodeFacts | None:
         """Store a node's facts; returns what it was before, None when it is new."""
         node = self._node(facts.name)
         old = node.facts if node.is_present else None
+        if old is not None:
+            self.images.remove(old.images)
+        self.images.add(facts.images)
         node.facts, node.is_present = facts, True
         if old is None or old.zone != facts.zone:
             if old is not None:
@@ -41,6 +46,7 @@ class Cache:
         if node is None:
             return None
         node.is_present = False
+        self.images.remove(node.facts.images)
         self._leave_zone(name, node.facts.zone)
         self._drop_if_unused(node)
         return node.facts

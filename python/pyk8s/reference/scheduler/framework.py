@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pyk8s.errors import DecodeError
 from pyk8s.reference.scheduler.event import ClusterEvent
 from pyk8s.reference.scheduler.node import NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
@@ -83,6 +84,8 @@ class Plugin:
     """One scheduling plugin. What a method does here is what a plugin without that point does."""
 
     name: ClassVar[str]
+    gates: dict[str, bool]
+    """The feature gates that the configuration sets; filled in by the framework."""
 
     def __init__(self, args: Json) -> None:
         """``args``: the plugin's section of pluginConfig, without defaults filled in."""
@@ -140,7 +143,8 @@ class Framework:
 
         for name in self.profile.plugin_names():
             if name in KINDS:
-                self.plugins[name] = KINDS[name](self.profile.args.get(name, {}))
+                self.plugins[name] = _made(KINDS[name], self.profile.args.get(name, {}))
+                self.plugins[name].gates = self.profile.gates
 
     def at(self, point: str) -> list[Plugin]:
         """The plugins of one point, in the profile's order."""
@@ -155,3 +159,10 @@ class Framework:
     def pre_enqueue(self, pod: PodInfo, world: World) -> Plugin | None:
         """The plugin that holds the pod back."""
         return next((plugin for plugin in self.at("preEnqueue") if plugin.pre_enqueue(pod, world) is not None), None)
+
+
+def _made(kind: type[Plugin], args: Json) -> Plugin:
+    try:
+        return kind(args)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DecodeError(f"pluginConfig.{kind.name}: has the wrong shape") from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyk8s.errors import DecodeError
+from pyk8s.reference.scheduler.images import node_images
 from pyk8s.reference.scheduler.quantity import saturated
 from pyk8s.reference.scheduler.resources import Resources
 
@@ -40,6 +41,9 @@ class NodeFacts:
     allocatable: Resources = field(default_factory=Resources)
     zone: tuple[str, str] = ("", "")
     """(region, zone); both empty when the node has no such labels."""
+    images: dict[str, int] = field(default_factory=dict)
+    """Sizes in bytes of the images that are on the node, by name."""
+    declared_features: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, text: bytes) -> NodeFacts:
@@ -66,6 +70,8 @@ class NodeFacts:
             taints=taints,
             allocatable=Resources.parse(status.get("allocatable") or {}, f"node {meta['name']}"),
             zone=(_first(labels, REGION_LABELS), _first(labels, ZONE_LABELS)),
+            images=node_images(status),
+            declared_features=frozenset(status.get("declaredFeatures") or ()),
         )
 
 

@@ -17,6 +17,15 @@ METADATA_NAME = "metadata.name"
 INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
 
+DECIMAL = re.compile(r"0|-?[1-9][0-9]*", re.ASCII)
+"""How integers must be written in tolerations and taints that are compared."""
+
+
+def decimal(text: str) -> int | None:
+    """The text as an integer of 64 bits, written without plus sign or leading zeros."""
+    return integer(text) if DECIMAL.fullmatch(text) else None
+
+
 def integer(text: str) -> int | None:
     """The text as an integer of 64 bits."""
     if INTEGER.fullmatch(text) is None or len(text) > 4000:
@@ -92,3 +101,14 @@ class Term:
         if not lists:
             return None
         return [name for name in lists[0] if all(name in other for other in lists[1:])]
+
+
+def node_affinity_terms(affinity: Mapping[str, Any]) -> tuple[list[Term] | None, list[tuple[int, Term]]]:
+    """Required terms (None when there are none asked for) and preferred ones with their weights, as far as they add."""
+    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
+    preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+    terms = [(term.get("weight") or 0, Term.parse(term.get("preference") or {})) for term in preferred]
+    return (
+        None if required is None else [Term.parse(term) for term in required.get("nodeSelectorTerms") or ()],
+        [(weight, term) for weight, term in terms if weight and not term.is_empty],
+    )

@@ -13,8 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from pyk8s.errors import DecodeError
+from pyk8s.reference.scheduler.declared_features import inferred_features
+from pyk8s.reference.scheduler.images import PodImages
 from pyk8s.reference.scheduler.node import Taint
-from pyk8s.reference.scheduler.node_selector import Term
+from pyk8s.reference.scheduler.node_selector import Term, decimal, node_affinity_terms
 from pyk8s.reference.scheduler.requests import PodRequests
 
 Json = Mapping[str, Any]
@@ -45,14 +47,26 @@ class Toleration:
         texts = (manifest.get(part) or "" for part in ("key", "operator", "value", "effect"))
         return cls(*texts)
 
-    def tolerates(self, taint: Taint) -> bool:
+    def tolerates(self, taint: Taint, *, is_comparing: bool = False) -> bool:
+        """``is_comparing``: the operators Lt and Gt are in use."""
         if self.effect and self.effect != taint.effect:
             return False
         if self.key and self.key != taint.key:
             return False
-        if self.operator == "Exists":
-            return True
-        return self.operator in ("", "Equal") and self.key == taint.key and self.value == taint.value
+        match self.operator:
+            case "Exists":
+                return True
+            case "" | "Equal":
+                return self.key == taint.key and self.value == taint.value
+            case "Lt" | "Gt" if is_comparing:
+                return self._compares(taint)
+        return False
+
+    def _compares(self, taint: Taint) -> bool:
+        number, bound = decimal(taint.value), decimal(self.value)
+        if number is None or bound is None:
+            return False
+        return number > bound if self.operator == "Gt" else number < bound
 
 
 @dataclass(slots=True)
@@ -67,17 +81,18 @@ class PodShape:
     """None: no required node affinity. An empty list matches no node."""
     preferred_terms: list[tuple[int, Term]] = field(default_factory=list)
     """(weight, term), without those that can add nothing."""
+    images: PodImages = field(default_factory=PodImages)
+    features: frozenset[str] = frozenset()
+    """What its node must declare."""
 
-    def tolerates(self, taint: Taint) -> bool:
-        return any(toleration.tolerates(taint) for toleration in self.tolerations)
+    def tolerates(self, taint: Taint, *, is_comparing: bool = False) -> bool:
+        return any(toleration.tolerates(taint, is_comparing=is_comparing) for toleration in self.tolerations)
 
     @classmethod
     def parse(cls, pod: Json, owner: str) -> PodShape:
         meta, spec = pod.get("metadata") or {}, pod.get("spec") or {}
         affinity = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-        required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
-        preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-        terms = [(term.get("weight") or 0, Term.parse(term.get("preference") or {})) for term in preferred]
+        required_terms, preferred_terms = node_affinity_terms(affinity)
         return cls(
             requests=PodRequests.of(pod, owner),
             namespace=meta.get("namespace") or "",
@@ -85,10 +100,10 @@ class PodShape:
             ports=_host_ports(spec),
             tolerations=[Toleration.parse(toleration) for toleration in spec.get("tolerations") or ()],
             node_selector=dict(spec.get("nodeSelector") or {}),
-            required_terms=None
-            if required is None
-            else [Term.parse(term) for term in required.get("nodeSelectorTerms") or ()],
-            preferred_terms=[(weight, term) for weight, term in terms if weight and not term.is_empty],
+            required_terms=required_terms,
+            preferred_terms=preferred_terms,
+            images=PodImages.parse(spec),
+            features=inferred_features(spec),
         )
 
 

@@ -45,6 +45,17 @@ class Resources:
         elif is_scalar(name):
             self.scalars[name] = amount
 
+    def get(self, name: str) -> int:
+        """The amount of a resource by its name, 0 for one that is not there."""
+        match name:
+            case "cpu":
+                return self.milli_cpu
+            case "memory":
+                return self.memory_bytes
+            case "ephemeral-storage":
+                return self.ephemeral_storage_bytes
+        return self.scalars.get(name, 0)
+
     def copy(self) -> Resources:
         return replace(self, scalars=dict(self.scalars))
 

@@ -6,7 +6,9 @@ Always true: `KINDS` holds every plugin that the default profile names and that 
 from __future__ import annotations
 
 from pyk8s.reference.scheduler.framework import Plugin
+from pyk8s.reference.scheduler.plugins.image_locality import ImageLocality
 from pyk8s.reference.scheduler.plugins.node_affinity import NodeAffinity
+from pyk8s.reference.scheduler.plugins.node_declared_features import NodeDeclaredFeatures
 from pyk8s.reference.scheduler.plugins.node_name import NodeName
 from pyk8s.reference.scheduler.plugins.node_ports import NodePorts
 from pyk8s.reference.scheduler.plugins.node_resources_balanced_allocation import NodeResourcesBalancedAllocation
@@ -26,5 +28,7 @@ KINDS: dict[str, type[Plugin]] = {
         NodePorts,
         NodeResourcesFit,
         NodeResourcesBalancedAllocation,
+        ImageLocality,
+        NodeDeclaredFeatures,
     )
 }

@@ -1,26 +1,42 @@
-"""NodeResourcesBalancedAllocation: prefers nodes whose cpu and memory use the pod brings closer together.
+"""NodeResourcesBalancedAllocation: prefers nodes whose use of several resources the pod brings closer together.
 
-75 means "changes nothing". Uses true requests, without fallbacks. The only plugin that works in floating point.
+75 means "changes nothing". Uses true requests, without fallbacks. The only plugin of resources that works in floating
+point.
 """
 
 from __future__ import annotations
 
-from pyk8s.reference.scheduler.framework import Plugin, Run, Skip, State, World
+import math
+from collections.abc import Sequence
+
+from pyk8s.reference.scheduler.framework import Json, Plugin, Run, Skip, State, World
 from pyk8s.reference.scheduler.node import NodeInfo
+from pyk8s.reference.scheduler.plugins.resource_allocation import parse_resources, shares, true
 from pyk8s.reference.scheduler.pod import PodInfo
-from pyk8s.reference.scheduler.quantity import quotient, saturated
+from pyk8s.reference.scheduler.quantity import quotient
 
 
-def balance(milli_cpu: int, memory_bytes: int, node: NodeInfo) -> int:
-    """100 when both resources are used to the same degree, 50 when one is full and the other empty."""
-    has = node.facts.allocatable
-    if has.milli_cpu <= 0 or has.memory_bytes <= 0:
-        return 100
-    deviation = abs((_fraction(milli_cpu, has.milli_cpu) - _fraction(memory_bytes, has.memory_bytes)) / 2)
-    return int((1 - deviation) * 100)
+def balance(fractions: Sequence[float]) -> int:
+    """100 when all resources are used to the same degree, 50 when of two one is full and the other empty."""
+    return int((1 - deviation(fractions)) * 100)
 
 
-def _fraction(used: int, capacity: int) -> float:
+def deviation(fractions: Sequence[float]) -> float:
+    if len(fractions) < 2:
+        return 0.0
+    if len(fractions) == 2:
+        return abs((fractions[0] - fractions[1]) / 2)
+    # Summed from left to right, as the other engine does: `sum` of floats rounds otherwise.
+    total = square = 0.0
+    for fraction in fractions:
+        total += fraction
+    mean = total / len(fractions)
+    for fraction in fractions:
+        square += (fraction - mean) * (fraction - mean)
+    return math.sqrt(square / len(fractions))
+
+
+def fraction(used: int, capacity: int) -> float:
     # Both are made floats first, as the other engine does: integers beyond 2^53 round here, not in the quotient.
     return min(float(used) / float(capacity), 1.0)
 
@@ -28,12 +44,16 @@ def _fraction(used: int, capacity: int) -> float:
 class NodeResourcesBalancedAllocation(Plugin):
     name = "NodeResourcesBalancedAllocation"
 
+    def __init__(self, args: Json) -> None:
+        super().__init__(args)
+        self._resources = parse_resources(args.get("resources"), f"pluginConfig.{self.name}.resources")
+
     def pre_score(self, pod: PodInfo, nodes: list[NodeInfo], state: State, world: World) -> Run | Skip:
         wanted = pod.shape.requests.requested
-        return Run() if wanted.milli_cpu or wanted.memory_bytes else Skip()
+        return Run() if any(wanted.get(resource.name) for resource in self._resources) else Skip()
 
     def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
-        used, wanted = node.requested, pod.shape.requests.requested
-        without = balance(used.milli_cpu, used.memory_bytes, node)
-        cpu, memory = saturated(used.milli_cpu + wanted.milli_cpu), saturated(used.memory_bytes + wanted.memory_bytes)
-        return 50 + quotient(50 + balance(cpu, memory, node) - without, 2)
+        found = shares(self._resources, true, pod, node)
+        without = balance([fraction(share.before, share.capacity) for share in found])
+        with_pod = balance([fraction(share.after, share.capacity) for share in found])
+        return 50 + quotient(50 + with_pod - without, 2)

@@ -1,6 +1,6 @@
-"""NodeResourcesFit: what a pod asks for must be free; emptier nodes score higher.
+"""NodeResourcesFit: what a pod asks for must be free; a strategy says which use of nodes scores higher.
 
-The strategy is LeastAllocated, with cpu and memory alike.
+Not here: the strategies (see `scoring_strategy`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from pyk8s.reference.scheduler.event import (
     NodeAdded,
     NodeUpdated,
 )
-from pyk8s.reference.scheduler.framework import NODE_SCORE_MAX, Plugin, Rejection, State, World
+from pyk8s.reference.scheduler.framework import Json, Plugin, Rejection, State, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
+from pyk8s.reference.scheduler.plugins.resource_allocation import counted, shares
+from pyk8s.reference.scheduler.plugins.scoring_strategy import Strategy
 from pyk8s.reference.scheduler.pod import PodInfo
-from pyk8s.reference.scheduler.quantity import quotient, saturated
+from pyk8s.reference.scheduler.quantity import saturated
 from pyk8s.reference.scheduler.resources import Resources
 
 TOO_MANY_PODS = "Too many pods"
@@ -38,26 +40,31 @@ def asked(wanted: Resources, has: Resources, used: Resources) -> list[tuple[str,
     return [row for row in rows if row[1] > 0]
 
 
-def fits_empty(pod: PodInfo, node: NodeFacts) -> bool:
-    rows = asked(pod.shape.requests.spec, node.allocatable, Resources())
-    return node.allocatable.pods >= 1 and all(amount <= has for _, amount, has, _ in rows)
-
-
 def has_grown(pod: PodInfo, old: NodeFacts, node: NodeFacts) -> bool:
     """True when a resource the pod asks for, or the number of pods, grew."""
     rows = asked(pod.shape.requests.spec, node.allocatable, old.allocatable)
     return node.allocatable.pods > old.allocatable.pods or any(has > had for _, _, has, had in rows)
 
 
-def least_requested(capacity: int, requested: int) -> int | None:
-    """100 for an unused, 0 for a full (or overfull) resource; None when the node has none of it."""
-    if capacity <= 0:
-        return None
-    return 0 if requested > capacity else quotient((capacity - requested) * NODE_SCORE_MAX, capacity)
-
-
 class NodeResourcesFit(Plugin):
     name = "NodeResourcesFit"
+
+    def __init__(self, args: Json) -> None:
+        super().__init__(args)
+        self._strategy = Strategy.parse(args.get("scoringStrategy"))
+        self._ignored = frozenset(args.get("ignoredResources") or ())
+        self._ignored_groups = frozenset(args.get("ignoredResourceGroups") or ())
+
+    def _is_ignored(self, resource: str) -> bool:
+        """Extended resources only: kubernetes.io's own, and those without a group, always count."""
+        group, slash, _ = resource.partition("/")
+        is_extended = bool(slash) and "kubernetes.io/" not in resource
+        return is_extended and (resource in self._ignored or group in self._ignored_groups)
+
+    def _fits_empty(self, pod: PodInfo, node: NodeFacts) -> bool:
+        rows = asked(pod.shape.requests.spec, node.allocatable, Resources())
+        is_enough = all(amount <= has or self._is_ignored(name) for name, amount, has, _ in rows)
+        return node.allocatable.pods >= 1 and is_enough
 
     def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
         rejection = Rejection("Unschedulable", [])
@@ -65,26 +72,21 @@ class NodeResourcesFit(Plugin):
         if node.pod_count + 1 > has.pods:
             rejection.reasons.append(TOO_MANY_PODS)
         for resource, amount, capacity, used in asked(pod.shape.requests.spec, has, node.requested):
-            if amount > saturated(capacity - used):
+            if amount > saturated(capacity - used) and not self._is_ignored(resource):
                 rejection.reasons.append(f"Insufficient {resource}")
                 if amount > capacity:
                     rejection.code = "UnschedulableAndUnresolvable"
         return rejection if rejection.reasons else None
 
     def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
-        wanted, has = pod.shape.requests, node.facts.allocatable
-        cpu = saturated(node.non_zero_milli_cpu + wanted.scored_milli_cpu)
-        memory = saturated(node.non_zero_memory_bytes + wanted.scored_memory_bytes)
-        parts = [least_requested(has.milli_cpu, cpu), least_requested(has.memory_bytes, memory)]
-        counted = [part for part in parts if part is not None]
-        return quotient(sum(counted), len(counted)) if counted else 0
+        return self._strategy.score(shares(self._strategy.resources, counted, pod, node))
 
     def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
         match event:
             case NodeAdded(node):
-                return fits_empty(pod, node)
+                return self._fits_empty(pod, node)
             case NodeUpdated(old, node):
-                return fits_empty(pod, node) and has_grown(pod, old, node)
+                return self._fits_empty(pod, node) and has_grown(pod, old, node)
             case AssignedPodDeleted():
                 return True
             case AssignedPodUpdated(before, after):
