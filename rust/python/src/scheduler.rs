@@ -2,7 +2,7 @@
 //!
 //! Invariant: one lock around the engine, taken with the GIL released; no Python object is touched under it.
 
-use pyk8s_core::scheduler::{Decision, SchedulerEngine, SchedulerError, SchedulerOptions};
+use pyk8s_core::scheduler::{Decision, SchedulerEngine, SchedulerError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use std::sync::Mutex;
@@ -47,7 +47,7 @@ impl PyDecision {
     }
 
     #[getter]
-    fn plugins(&self) -> Vec<&'static str> {
+    fn plugins(&self) -> Vec<String> {
         self.inner.plugins.clone()
     }
 
@@ -59,6 +59,26 @@ impl PyDecision {
     #[getter]
     fn binding<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.inner.binding())
+    }
+
+    #[getter]
+    fn writes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.inner.writes)
+    }
+
+    #[getter]
+    fn nominated_node_name(&self) -> &str {
+        &self.inner.nominated_node_name
+    }
+
+    #[getter]
+    fn victims(&self) -> Vec<(String, String, String)> {
+        self.inner.victims.clone()
+    }
+
+    #[getter]
+    fn cleared(&self) -> Vec<(String, String, String)> {
+        self.inner.cleared.clone()
     }
 }
 
@@ -83,21 +103,10 @@ fn raised(py: Python<'_>, error: SchedulerError) -> PyErr {
 #[pymethods]
 impl PySchedulerEngine {
     #[new]
-    #[pyo3(signature = (*, scheduler_name = "default-scheduler", percentage_of_nodes_to_score = 0, initial_backoff_s = 1.0, max_backoff_s = 10.0))]
-    fn new(
-        scheduler_name: &str,
-        percentage_of_nodes_to_score: usize,
-        initial_backoff_s: f64,
-        max_backoff_s: f64,
-    ) -> PySchedulerEngine {
-        let scheduler_name = scheduler_name.to_owned();
-        let options = SchedulerOptions {
-            scheduler_name,
-            percentage_of_nodes_to_score,
-            initial_backoff_s,
-            max_backoff_s,
-        };
-        PySchedulerEngine { inner: Mutex::new(SchedulerEngine::new(options)) }
+    #[pyo3(signature = (*, config = &[][..], seed = 0, is_indexed = true))]
+    fn new(py: Python<'_>, config: &[u8], seed: u64, is_indexed: bool) -> PyResult<PySchedulerEngine> {
+        let engine = SchedulerEngine::new(config, seed, is_indexed).map_err(|e| raised(py, e))?;
+        Ok(PySchedulerEngine { inner: Mutex::new(engine) })
     }
 
     fn set_node(&self, py: Python<'_>, node: &[u8]) -> PyResult<()> {
@@ -114,6 +123,14 @@ impl PySchedulerEngine {
 
     fn remove_pod(&self, py: Python<'_>, uid: &str) {
         self.with(py, |engine| engine.remove_pod(uid));
+    }
+
+    fn set_object(&self, py: Python<'_>, kind: &str, obj: &[u8]) -> PyResult<()> {
+        self.with(py, |engine| engine.set_object(kind, obj)).map_err(|e| raised(py, e))
+    }
+
+    fn remove_object(&self, py: Python<'_>, kind: &str, key: &str) {
+        self.with(py, |engine| engine.remove_object(kind, key));
     }
 
     fn schedule_one(&self, py: Python<'_>, now_s: f64) -> Option<PyDecision> {

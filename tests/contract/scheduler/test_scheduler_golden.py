@@ -45,7 +45,7 @@ def test_golden_scenarios_are_there() -> None:
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_decisions_are_those_recorded(path: Path, scheduler_engine: type[SchedulerEngine]) -> None:
     scenario = json.loads(path.read_text())
-    replay = Replay(scheduler_engine(percentage_of_nodes_to_score=100), scenario["cluster"])
+    replay = Replay(scheduler_engine(), scenario["cluster"])
 
     if "outcomes" in scenario:
         check_batch(replay, scenario)

@@ -7,6 +7,7 @@ Not here: the queue's notes about a pod (see `queue`).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,8 @@ from pyk8s.reference.scheduler.node_selector import Term, decimal, node_affinity
 from pyk8s.reference.scheduler.requests import PodRequests
 
 Json = Mapping[str, Any]
+
+TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +179,13 @@ class PodInfo:
 
 
 def _seconds(text: str | None) -> float | None:
-    """An RFC 3339 time as seconds since the epoch; None when absent or unreadable."""
-    if not text:
+    """An RFC 3339 time, as Kubernetes writes it, as seconds since the epoch; None when absent or unreadable."""
+    match = TIME.fullmatch(text or "")
+    if match is None:
         return None
+    whole, fraction, zone = match.groups()
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(whole + ("+00:00" if zone == "Z" else zone))
     except ValueError:
         return None
-    return moment.timestamp() if moment.tzinfo else None
+    return moment.timestamp() + float(f"0{fraction or '.0'}")

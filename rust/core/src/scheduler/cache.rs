@@ -2,15 +2,21 @@
 //!
 //! Invariant: every pod in `pods` is counted on exactly one node; a node without an object stays while pods are on it.
 //! Invariant: the order is node 0 of each zone, then node 1 of each zone …, zones by first appearance.
+//! Invariant: a node's slot is its place in the order of first appearance of all names; slots close up when more than
+//! half of many are empty (`epoch` counts that).
 //! Not here: pending pods (see `queue`).
 
-use super::interner::Symbol;
+use super::interner::{Symbol, EMPTY};
 use super::node::{NodeFacts, NodeInfo};
 use super::pod::PodInfo;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-type Slot = u32;
+/// A node's place in the order of first appearance.
+pub type Slot = u32;
+
+const SLOTS_BEFORE_CLOSING_UP: usize = 64;
+
 type ZoneKey = (Symbol, Symbol);
 
 #[derive(Debug)]
@@ -22,12 +28,16 @@ struct CachedPod {
 #[derive(Debug, Default)]
 pub struct Cache {
     nodes: Vec<NodeInfo>,
-    free: Vec<Slot>,
+    empty_count: usize,
+    epoch: u64,
     by_name: FxHashMap<Symbol, Slot>,
     zones: Vec<(ZoneKey, Vec<Slot>)>,
     order: Vec<Slot>,
     is_order_stale: bool,
     pods: FxHashMap<Arc<str>, CachedPod>,
+    /// Pods for which room is being made, by the node's name.
+    nominated: FxHashMap<Symbol, Vec<Arc<PodInfo>>>,
+    nominations: FxHashMap<Arc<str>, Symbol>,
 }
 
 impl Cache {
@@ -49,17 +59,17 @@ impl Cache {
         None
     }
 
-    /// Forgets the node's object; true when it was there.
-    pub fn remove_node(&mut self, name: Symbol) -> bool {
-        let Some(slot) = self.by_name.get(&name).copied() else { return false };
+    /// Forgets the node's object; returns what it was.
+    pub fn remove_node(&mut self, name: Symbol) -> Option<NodeFacts> {
+        let slot = self.by_name.get(&name).copied()?;
         let node = &mut self.nodes[slot as usize];
         if !std::mem::replace(&mut node.is_present, false) {
-            return false;
+            return None;
         }
-        let zone = node.facts.zone;
-        self.leave_zone(slot, zone);
+        let facts = node.facts.clone();
+        self.leave_zone(slot, facts.zone);
         self.drop_if_unused(slot);
-        true
+        Some(facts)
     }
 
     pub fn node(&self, name: Symbol) -> Option<&NodeInfo> {
@@ -83,9 +93,70 @@ impl Cache {
         }
     }
 
-    /// The node at a position of the order.
-    pub fn at(&self, position: usize) -> &NodeInfo {
-        &self.nodes[self.order[position] as usize]
+    /// All nodes that have an object, in the scheduler's order.
+    pub fn order(&self) -> &[Slot] {
+        debug_assert!(!self.is_order_stale, "refresh_order comes before");
+        &self.order
+    }
+
+    /// The named nodes that there are, in the scheduler's order.
+    pub fn in_order(&self, names: &[Symbol]) -> Vec<Slot> {
+        let mut slots: Vec<Slot> = names.iter().filter_map(|name| self.slot_of(*name)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        if slots.len() > 1 {
+            // Few names: looking each up in the order is what sampling needs, and it is rare.
+            slots = self.order.iter().copied().filter(|slot| slots.binary_search(slot).is_ok()).collect();
+        }
+        slots
+    }
+
+    /// The slot of a node that has an object.
+    pub fn slot_of(&self, name: Symbol) -> Option<Slot> {
+        self.by_name.get(&name).copied().filter(|slot| self.nodes[*slot as usize].is_present)
+    }
+
+    pub fn info(&self, slot: Slot) -> &NodeInfo {
+        &self.nodes[slot as usize]
+    }
+
+    /// All slots, empty ones included.
+    pub fn slot_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Changes when slots have been given anew.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// A pod that is on a node.
+    pub fn pod(&self, uid: &str) -> Option<&Arc<PodInfo>> {
+        self.pods.get(uid).map(|cached| &cached.info)
+    }
+
+    /// Remembers that room is being made for the pod; the empty name forgets it.
+    pub fn nominate(&mut self, pod: &Arc<PodInfo>, node_name: Symbol) {
+        if let Some(before) = self.nominations.remove(&pod.uid) {
+            let guests = self.nominated.get_mut(&before).expect("every nomination stands in both tables");
+            guests.retain(|guest| guest.uid != pod.uid);
+            if guests.is_empty() {
+                self.nominated.remove(&before);
+            }
+        }
+        if node_name != EMPTY {
+            self.nominations.insert(pod.uid.clone(), node_name);
+            self.nominated.entry(node_name).or_default().push(pod.clone());
+        }
+    }
+
+    /// Other pods of at least the pod's priority for which room is being made on the node.
+    pub fn nominated_to(&self, node_name: Symbol, pod: &PodInfo) -> Vec<Arc<PodInfo>> {
+        if self.nominated.is_empty() {
+            return Vec::new();
+        }
+        let guests = self.nominated.get(&node_name).into_iter().flatten();
+        guests.filter(|g| g.uid != pod.uid && g.priority >= pod.priority).cloned().collect()
     }
 
     pub fn pod_count(&self) -> usize {
@@ -114,16 +185,8 @@ impl Cache {
             return *slot;
         }
         let node = NodeInfo { facts: NodeFacts { name, ..NodeFacts::default() }, ..NodeInfo::default() };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.nodes[slot as usize] = node;
-                slot
-            }
-            None => {
-                self.nodes.push(node);
-                Slot::try_from(self.nodes.len() - 1).expect("fewer than 2^32 nodes fit in memory")
-            }
-        };
+        self.nodes.push(node);
+        let slot = Slot::try_from(self.nodes.len() - 1).expect("fewer than 2^32 nodes fit in memory");
         self.by_name.insert(name, slot);
         slot
     }
@@ -132,7 +195,31 @@ impl Cache {
         let node = &self.nodes[slot as usize];
         if !node.is_present && node.pod_count == 0 {
             self.by_name.remove(&node.facts.name);
-            self.free.push(slot);
+            self.nodes[slot as usize] = NodeInfo::default();
+            self.empty_count += 1;
+            if self.nodes.len() > SLOTS_BEFORE_CLOSING_UP && self.empty_count * 2 > self.nodes.len() {
+                self.close_up();
+            }
+        }
+    }
+
+    /// Gives the nodes slots without gaps, in their old order.
+    fn close_up(&mut self) {
+        let mut moved: Vec<Slot> = vec![0; self.nodes.len()];
+        let mut kept = Vec::with_capacity(self.nodes.len() - self.empty_count);
+        for (slot, node) in std::mem::take(&mut self.nodes).into_iter().enumerate() {
+            if node.is_present || node.pod_count > 0 {
+                moved[slot] = kept.len() as Slot;
+                kept.push(node);
+            }
+        }
+        self.nodes = kept;
+        (self.empty_count, self.is_order_stale) = (0, true);
+        self.epoch += 1;
+        let zones = self.zones.iter_mut().flat_map(|(_, slots)| slots);
+        let pods = self.pods.values_mut().map(|pod| &mut pod.slot);
+        for slot in self.by_name.values_mut().chain(zones).chain(pods) {
+            *slot = moved[*slot as usize];
         }
     }
 

@@ -1,11 +1,12 @@
-//! One scheduling attempt: PreFilter, Filter from the start index on, Score, and the choice among the best.
+//! One scheduling attempt by the exhaustive loop: PreFilter, Filter, Score, and the choice among the best.
 //!
-//! Invariant: reads the cache, changes nothing; the caller moves the start index and assumes the pod.
-//! Not here: the queue, preemption.
+//! Invariant: reads the world, changes nothing of it; the caller moves the start index, assumes the pod.
+//! Not here: the queue; finding the node without looking at all of them (see `index`).
 
-use super::cache::Cache;
-use super::framework::{Code, Framework, Point, PreFilter, Reason, Rejection};
-use super::interner::{Interner, EMPTY};
+use super::cache::Slot;
+use super::framework::{Code, CycleState, Framework, PreFilter, PreScore, Reason, Rejection, State, World};
+use super::interner::{Symbol, EMPTY};
+use super::node::NodeInfo;
 use super::pod::PodInfo;
 
 /// Fewer nodes than this are always looked at all.
@@ -17,211 +18,201 @@ const NODES_PER_PERCENT: usize = 125;
 
 pub const NO_NODES: &str = "no nodes available to schedule pods";
 
+/// Nodes that PreFilter ruled out before any filter ran: the plugins' names, why.
+pub struct RuledOut {
+    pub nodes: Vec<Slot>,
+    pub plugins: String,
+    pub code: Code,
+    pub reason: String,
+}
+
 /// What one attempt found.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Attempt {
-    /// Position (in the cache's order) of the chosen node.
-    pub chosen: Option<usize>,
+    pub chosen: Option<Slot>,
     /// How far the start index moves.
     pub examined_count: usize,
+    /// A choice among several was made: the generator moves on.
+    pub is_drawn: bool,
     /// Bit i: plugin i refused the pod on some node.
     pub rejectors: u64,
     /// Why no node was chosen.
     pub message: String,
-    pub feasible: Vec<usize>,
+    pub is_error: bool,
+    pub feasible: Vec<Slot>,
+    pub ruled_out: Vec<RuledOut>,
+    /// PreFilter's, by plugin; for Reserve and PostFilter.
+    pub states: Vec<Option<State>>,
+    /// The filters that ran.
+    pub filters: Vec<usize>,
 }
 
-/// Everything about one attempt, for an explanation. Positions are the cache's.
-#[derive(Debug, Default)]
+/// Everything about one attempt, for an explanation and for preemption.
+#[derive(Default)]
 pub struct Trace {
-    pub rejected: Vec<(usize, usize, Code, Vec<Reason>)>,
+    pub rejected: Vec<(Slot, usize, Code, Vec<Reason>)>,
     pub skipped_filters: Vec<usize>,
     /// (plugin, raw, normalised and weighted) per feasible node, for plugins that scored.
     pub scores: Vec<(usize, Vec<i64>, Vec<i64>)>,
     pub totals: Vec<i64>,
 }
 
-/// The parts of one attempt; scratch vectors are kept between attempts.
-#[derive(Debug)]
+/// What settles what the pod itself does not.
+#[derive(Clone, Copy, Debug)]
+pub struct Luck {
+    /// Where the round of nodes begins.
+    pub start: usize,
+    /// The random number that settles a tie.
+    pub draw: u64,
+}
+
+/// What PreFilter left: the nodes to look at (None: all), the filters to run, the plugins' states.
+pub struct Plan {
+    pub slots: Option<Vec<Slot>>,
+    pub filters: Vec<usize>,
+    /// Plugins that named nodes.
+    pub narrowing: Vec<usize>,
+    pub states: Vec<Option<State>>,
+}
+
+/// One attempt at a time; scratch vectors are kept between attempts.
+#[derive(Default)]
 pub struct Cycle {
-    filters: Vec<usize>,
     rejection: Rejection,
     histogram: Vec<(Reason, usize)>,
     totals: Vec<i64>,
     scores: Vec<i64>,
 }
 
-/// What PreFilter left: the nodes to look at (None: all), the filters to run.
-struct Plan {
-    positions: Option<Vec<usize>>,
-    filters: Vec<usize>,
-    /// Plugins that named nodes.
-    narrowing: Vec<usize>,
-}
-
 impl Cycle {
-    pub fn new(framework: &Framework) -> Cycle {
-        Cycle {
-            filters: framework.at(Point::Filter),
-            rejection: Rejection { code: Code::Unschedulable, reasons: Vec::new() },
-            histogram: Vec::new(),
-            totals: Vec::new(),
-            scores: Vec::new(),
-        }
-    }
-
-    /// Tries the pod. `percentage` is percentageOfNodesToScore, 0 for adaptive.
+    /// Tries the pod. The cache's order must be fresh.
     pub fn run(
         &mut self,
         pod: &PodInfo,
+        framework: &Framework,
         world: &World,
-        start: usize,
-        percentage: usize,
+        luck: Luck,
         mut trace: Option<&mut Trace>,
     ) -> Attempt {
-        let all_count = world.cache.node_count();
-        if all_count == 0 {
+        if world.cache.node_count() == 0 {
             return Attempt { message: NO_NODES.to_owned(), ..Attempt::default() };
         }
-        let plan = match self.pre_filter(pod, world) {
+        let plan = match pre_filter(pod, framework, world) {
             Ok(plan) => plan,
-            Err((rejectors, message)) => {
-                let message = format!("0/{all_count} nodes are available: {message}.");
-                return Attempt { rejectors, message, ..Attempt::default() };
-            }
+            Err(attempt) => return attempt,
         };
         if let Some(trace) = trace.as_deref_mut() {
-            trace.skipped_filters.extend(self.filters.iter().filter(|f| !plan.filters.contains(f)));
+            trace.skipped_filters.extend(framework.filter.iter().filter(|f| !plan.filters.contains(f)));
         }
-        if let Some(position) = self.nominated(pod, world, &plan) {
-            return Attempt { chosen: Some(position), feasible: vec![position], ..Attempt::default() };
+        if let Some(slot) = self.nominated(pod, framework, world, &plan) {
+            return Attempt { chosen: Some(slot), feasible: vec![slot], ..attempt_of(plan) };
         }
-        let mut attempt = self.filter(pod, world, &plan, start, percentage, trace.as_deref_mut());
-        for plugin in &plan.narrowing {
-            attempt.rejectors |= 1 << plugin;
+        let mut attempt = Attempt { ruled_out: outside(&plan, framework, world), ..Attempt::default() };
+        self.filter(&mut attempt, pod, framework, world, &plan, luck.start, trace.as_deref_mut());
+        (attempt.states, attempt.filters) = (plan.states, plan.filters);
+        attempt.rejectors |= plan.narrowing.iter().fold(0, |bits, plugin| bits | 1 << plugin);
+        if attempt.is_error {
+            attempt.feasible.clear();
+            return attempt;
         }
         match attempt.feasible.as_slice() {
-            [] => attempt.message = self.message(world, &plan, all_count),
+            [] => attempt.message = self.message(&attempt, world),
             [only] => attempt.chosen = Some(*only),
             _ => {
-                self.score(pod, world, &attempt.feasible, trace);
-                attempt.chosen = Some(attempt.feasible[select_host(&self.totals)]);
+                self.score(pod, framework, world, &attempt, trace);
+                let slots = world.cache.slot_count();
+                attempt.chosen = Some(select_host(&attempt.feasible, &self.totals, slots, luck.draw));
+                attempt.is_drawn = true;
             }
         }
         attempt
     }
 
-    fn pre_filter(&self, pod: &PodInfo, world: &World) -> Result<Plan, (u64, String)> {
-        let mut plan = Plan { positions: None, filters: self.filters.clone(), narrowing: Vec::new() };
-        let mut names: Option<Vec<u32>> = None;
-        let mut refused: Option<(u64, String)> = None;
-        for (index, plugin) in world.framework.plugins.iter().enumerate() {
-            match plugin.pre_filter(pod, world.cache) {
-                PreFilter::Run => {}
-                PreFilter::Skip => plan.filters.retain(|f| *f != index),
-                PreFilter::Refuse(Code::UnschedulableAndUnresolvable, message) => {
-                    return Err((1 << index, message))
-                }
-                PreFilter::Refuse(Code::Unschedulable, message) => {
-                    let so_far = refused.map_or(0, |r| r.0);
-                    refused = Some((so_far | 1 << index, message));
-                }
-                PreFilter::Nodes(some) => {
-                    plan.narrowing.push(index);
-                    names = Some(match names {
-                        None => some,
-                        Some(before) => before.into_iter().filter(|n| some.contains(n)).collect(),
-                    });
-                    if names.as_ref().is_some_and(Vec::is_empty) {
-                        let rejectors = plan.narrowing.iter().fold(0, |bits, p| bits | 1 << p);
-                        return Err((rejectors, nothing_left(world.framework, &plan.narrowing)));
-                    }
-                }
-            }
-        }
-        if let Some(refusal) = refused {
-            return Err(refusal);
-        }
-        plan.positions = names.map(|names| {
-            (0..world.cache.node_count()).filter(|p| names.contains(&world.cache.at(*p).facts.name)).collect()
-        });
-        Ok(plan)
-    }
-
     /// The nominated node, when it is there and passes: it is taken without looking further.
-    fn nominated(&mut self, pod: &PodInfo, world: &World, plan: &Plan) -> Option<usize> {
+    fn nominated(
+        &mut self,
+        pod: &PodInfo,
+        framework: &Framework,
+        world: &World,
+        plan: &Plan,
+    ) -> Option<Slot> {
         if pod.nominated_node_name == EMPTY {
             return None;
         }
-        let wanted = |p: &usize| world.cache.at(*p).facts.name == pod.nominated_node_name;
-        let position = match &plan.positions {
-            Some(positions) => positions.iter().copied().find(wanted),
-            None => (0..world.cache.node_count()).find(wanted),
-        }?;
-        self.passes(pod, world, plan, position).is_none().then_some(position)
+        let slot = world.cache.slot_of(pod.nominated_node_name)?;
+        if plan.slots.as_ref().is_some_and(|slots| !slots.contains(&slot)) {
+            return None;
+        }
+        refusal(pod, slot, framework, world, plan, &mut self.rejection).is_none().then_some(slot)
     }
 
-    /// None when every filter admits the node, else the plugin that refused it (`self.rejection` says why).
-    fn passes(&mut self, pod: &PodInfo, world: &World, plan: &Plan, position: usize) -> Option<usize> {
-        let node = world.cache.at(position);
-        self.rejection.reasons.clear();
-        plan.filters
-            .iter()
-            .copied()
-            .find(|index| !world.framework.plugins[*index].filter(pod, node, &mut self.rejection))
-    }
-
+    #[allow(clippy::too_many_arguments)]
     fn filter(
         &mut self,
+        attempt: &mut Attempt,
         pod: &PodInfo,
+        framework: &Framework,
         world: &World,
         plan: &Plan,
         start: usize,
-        percentage: usize,
         mut trace: Option<&mut Trace>,
-    ) -> Attempt {
-        let count = plan.positions.as_ref().map_or(world.cache.node_count(), Vec::len);
-        let target = feasible_nodes_to_find(count, percentage);
-        let mut attempt = Attempt::default();
+    ) {
+        let slots = plan.slots.as_deref().unwrap_or_else(|| world.cache.order());
+        let target = feasible_nodes_to_find(slots.len(), framework.profile.percentage);
         self.histogram.clear();
-        for step in 0..count {
+        for step in 0..slots.len() {
             if attempt.feasible.len() == target {
                 break;
             }
-            let at = (start + step) % count;
-            let position = plan.positions.as_ref().map_or(at, |positions| positions[at]);
+            let slot = slots[(start + step) % slots.len()];
             attempt.examined_count += 1;
-            let Some(plugin) = self.passes(pod, world, plan, position) else {
-                attempt.feasible.push(position);
+            let Some(plugin) = refusal(pod, slot, framework, world, plan, &mut self.rejection) else {
+                attempt.feasible.push(slot);
                 continue;
             };
+            if self.rejection.code == Code::Error {
+                let texts: Vec<String> =
+                    self.rejection.reasons.iter().map(|r| r.text(world.symbols)).collect();
+                (attempt.is_error, attempt.message) = (true, texts.join(", "));
+                return;
+            }
             attempt.rejectors |= 1 << plugin;
             for reason in &self.rejection.reasons {
                 match self.histogram.iter_mut().find(|(known, _)| known == reason) {
                     Some((_, count)) => *count += 1,
-                    None => self.histogram.push((*reason, 1)),
+                    None => self.histogram.push((reason.clone(), 1)),
                 }
             }
             if let Some(trace) = trace.as_deref_mut() {
-                trace.rejected.push((position, plugin, self.rejection.code, self.rejection.reasons.clone()));
+                trace.rejected.push((slot, plugin, self.rejection.code, self.rejection.reasons.clone()));
             }
         }
-        attempt
     }
 
     /// Fills `totals` for the feasible nodes.
-    fn score(&mut self, pod: &PodInfo, world: &World, feasible: &[usize], mut trace: Option<&mut Trace>) {
+    fn score(
+        &mut self,
+        pod: &PodInfo,
+        framework: &Framework,
+        world: &World,
+        attempt: &Attempt,
+        mut trace: Option<&mut Trace>,
+    ) {
+        let nodes = &attempt.feasible;
+        let prepared = pre_score(pod, framework, world, nodes, &attempt.states);
         self.totals.clear();
-        self.totals.resize(feasible.len(), 0);
-        for (index, plugin) in world.framework.plugins.iter().enumerate() {
-            if !plugin.points().contains(&Point::Score) || !plugin.pre_score(pod) {
-                continue;
-            }
+        self.totals.resize(nodes.len(), 0);
+        for (index, weight) in framework.score.iter().copied() {
+            let state = match &prepared[index] {
+                PreScore::Skip => continue,
+                PreScore::Keep => state_at(&attempt.states, index),
+                PreScore::Run(state) => Some(state.as_ref()),
+            };
+            let plugin = &framework.plugins[index];
             self.scores.clear();
-            self.scores.extend(feasible.iter().map(|p| plugin.score(pod, world.cache.at(*p))));
+            self.scores.extend(nodes.iter().map(|s| plugin.score(pod, world.cache.info(*s), state, world)));
             let raw = trace.is_some().then(|| self.scores.clone());
-            plugin.normalize(&mut self.scores);
-            let weight = world.framework.weights[index];
+            plugin.normalize(pod, nodes, state, world, &mut self.scores);
             for (score, total) in self.scores.iter_mut().zip(&mut self.totals) {
                 *score *= weight;
                 *total += *score;
@@ -235,63 +226,211 @@ impl Cycle {
         }
     }
 
-    fn message(&self, world: &World, plan: &Plan, all_count: usize) -> String {
-        let mut lines: Vec<String> = self
-            .histogram
-            .iter()
-            .map(|(reason, count)| format!("{count} {}", reason.text(world.symbols)))
-            .collect();
-        if let Some(positions) = plan.positions.as_ref().filter(|p| p.len() < all_count) {
-            let names = names(world.framework, &plan.narrowing);
-            lines.push(format!("{} node(s) didn't satisfy plugin(s) [{names}]", all_count - positions.len()));
-        }
-        lines.sort_unstable();
-        format!("0/{all_count} nodes are available: {}.", lines.join(", "))
+    fn message(&self, attempt: &Attempt, world: &World) -> String {
+        let filtered = self.histogram.iter().map(|(reason, count)| (reason.text(world.symbols), *count));
+        let before = attempt.ruled_out.iter().map(|r| (r.reason.clone(), r.nodes.len()));
+        fit_message(filtered.chain(before), world.cache.node_count())
     }
 }
 
-/// What a cycle looks at.
-pub struct World<'a> {
-    pub framework: &'a Framework,
-    pub cache: &'a Cache,
-    pub symbols: &'a Interner,
+/// The histogram of reasons, as kube-scheduler words it.
+pub fn fit_message(counts: impl Iterator<Item = (String, usize)>, all_count: usize) -> String {
+    let mut merged: Vec<(String, usize)> = Vec::new();
+    for (reason, count) in counts {
+        match merged.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, so_far)) => *so_far += count,
+            None => merged.push((reason, count)),
+        }
+    }
+    let mut lines: Vec<String> = merged.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    lines.sort_unstable();
+    format!("0/{all_count} nodes are available: {}.", lines.join(", "))
 }
 
-fn names(framework: &Framework, plugins: &[usize]) -> String {
-    let names: Vec<&str> = plugins.iter().map(|i| framework.plugins[*i].name()).collect();
-    names.join(" ")
+/// Runs every PreFilter. The error is an attempt that failed before any node was looked at.
+pub fn pre_filter(pod: &PodInfo, framework: &Framework, world: &World) -> Result<Plan, Attempt> {
+    let mut plan = Plan {
+        slots: None,
+        filters: framework.filter.clone(),
+        narrowing: Vec::new(),
+        states: framework.plugins.iter().map(|_| None).collect(),
+    };
+    let mut names: Option<Vec<Symbol>> = None;
+    let (mut refusing, mut refused) = (Vec::new(), None);
+    for index in framework.pre_filter.iter().copied() {
+        match framework.plugins[index].pre_filter(pod, world) {
+            PreFilter::Run(state) => plan.states[index] = state,
+            PreFilter::Skip => plan.filters.retain(|f| *f != index),
+            PreFilter::Refuse(Code::Error, message) => {
+                return Err(Attempt { message, is_error: true, ..Attempt::default() });
+            }
+            PreFilter::Refuse(Code::Unschedulable, message) => {
+                refusing.push(index);
+                refused = Some(message);
+            }
+            PreFilter::Refuse(code, message) => {
+                return Err(ruled_out(code, &[index], message, framework, world))
+            }
+            PreFilter::Nodes(some, state) => {
+                plan.states[index] = state;
+                plan.narrowing.push(index);
+                names = Some(match names {
+                    None => some,
+                    Some(before) => before.into_iter().filter(|n| some.contains(n)).collect(),
+                });
+                if names.as_ref().is_some_and(Vec::is_empty) {
+                    let code = Code::UnschedulableAndUnresolvable;
+                    let message = nothing_left(framework, &plan.narrowing);
+                    return Err(ruled_out(code, &plan.narrowing, message, framework, world));
+                }
+            }
+        }
+    }
+    if let Some(message) = refused {
+        return Err(ruled_out(Code::Unschedulable, &refusing, message, framework, world));
+    }
+    plan.slots = names.map(|names| world.cache.in_order(&names));
+    Ok(plan)
+}
+
+/// What each plugin's PreScore says, by plugin; those without the point keep PreFilter's state.
+pub fn pre_score(
+    pod: &PodInfo,
+    framework: &Framework,
+    world: &World,
+    nodes: &[Slot],
+    states: &[Option<State>],
+) -> Vec<PreScore> {
+    let mut prepared: Vec<PreScore> = framework.plugins.iter().map(|_| PreScore::Keep).collect();
+    for index in framework.pre_score.iter().copied() {
+        prepared[index] = framework.plugins[index].pre_score(pod, nodes, state_at(states, index), world);
+    }
+    prepared
+}
+
+pub fn state_at(states: &[Option<State>], index: usize) -> Option<&dyn CycleState> {
+    states.get(index).and_then(|state| state.as_deref())
+}
+
+/// The first filter that refuses the node (`rejection` says why); None when all admit it.
+///
+/// With pods of at least this priority nominated to the node, it must do both with them and without.
+pub fn refusal(
+    pod: &PodInfo,
+    slot: Slot,
+    framework: &Framework,
+    world: &World,
+    plan: &Plan,
+    rejection: &mut Rejection,
+) -> Option<usize> {
+    let node = world.cache.info(slot);
+    let guests = world.cache.nominated_to(node.facts.name, pod);
+    if !guests.is_empty() {
+        let mut crowded = node.clone();
+        let mut states: Vec<Option<State>> =
+            plan.states.iter().map(|s| s.as_ref().map(|s| s.as_ref().copied())).collect();
+        for guest in &guests {
+            crowded.add_pod(guest);
+            for (index, state) in states.iter_mut().enumerate() {
+                if let Some(state) = state {
+                    framework.plugins[index].add_pod(pod, guest, &crowded, state.as_mut(), world);
+                }
+            }
+        }
+        let refused = first_refusal(pod, &crowded, framework, world, &plan.filters, &states, rejection);
+        if refused.is_some() {
+            return refused;
+        }
+    }
+    first_refusal(pod, node, framework, world, &plan.filters, &plan.states, rejection)
+}
+
+/// The first of the filters that refuses the node as given.
+#[inline]
+pub fn first_refusal(
+    pod: &PodInfo,
+    node: &NodeInfo,
+    framework: &Framework,
+    world: &World,
+    filters: &[usize],
+    states: &[Option<State>],
+    rejection: &mut Rejection,
+) -> Option<usize> {
+    rejection.reasons.clear();
+    filters.iter().copied().find(|index| {
+        !framework.plugins[*index].filter(pod, node, state_at(states, *index), world, rejection)
+    })
+}
+
+fn attempt_of(plan: Plan) -> Attempt {
+    Attempt { states: plan.states, filters: plan.filters, ..Attempt::default() }
+}
+
+fn ruled_out(code: Code, plugins: &[usize], reason: String, framework: &Framework, world: &World) -> Attempt {
+    let all_count = world.cache.node_count();
+    Attempt {
+        rejectors: plugins.iter().fold(0, |bits, plugin| bits | 1 << plugin),
+        message: format!("0/{all_count} nodes are available: {reason}."),
+        ruled_out: vec![RuledOut {
+            nodes: world.cache.order().to_vec(),
+            plugins: names(framework, plugins).join(","),
+            code,
+            reason,
+        }],
+        ..Attempt::default()
+    }
+}
+
+/// The nodes that PreFilter did not name.
+fn outside(plan: &Plan, framework: &Framework, world: &World) -> Vec<RuledOut> {
+    let Some(inside) = &plan.slots else { return Vec::new() };
+    let nodes: Vec<Slot> =
+        world.cache.order().iter().copied().filter(|slot| !inside.contains(slot)).collect();
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    let names = names(framework, &plan.narrowing);
+    let reason = format!("node(s) didn't satisfy plugin(s) [{}]", names.join(" "));
+    let code = Code::UnschedulableAndUnresolvable;
+    vec![RuledOut { nodes, plugins: names.join(","), code, reason }]
+}
+
+fn names(framework: &Framework, plugins: &[usize]) -> Vec<String> {
+    plugins.iter().map(|i| framework.plugins[*i].name().to_owned()).collect()
 }
 
 fn nothing_left(framework: &Framework, narrowing: &[usize]) -> String {
     match narrowing {
         [only] => format!("node(s) didn't satisfy plugin {}", framework.plugins[*only].name()),
-        _ => format!("node(s) didn't satisfy plugin(s) [{}] simultaneously", names(framework, narrowing)),
+        _ => {
+            let names = names(framework, narrowing).join(" ");
+            format!("node(s) didn't satisfy plugin(s) [{names}] simultaneously")
+        }
     }
 }
 
 /// How many feasible nodes are enough, out of `count`.
 pub fn feasible_nodes_to_find(count: usize, percentage: usize) -> usize {
-    if count < FEASIBLE_NODES_MIN {
+    if count < FEASIBLE_NODES_MIN || percentage >= 100 {
         return count;
     }
     let adaptive = || PERCENTAGE_MAX.saturating_sub(count / NODES_PER_PERCENT).max(PERCENTAGE_MIN);
-    let percentage = if percentage == 0 { adaptive() } else { percentage.min(100) };
+    let percentage = if percentage == 0 { adaptive() } else { percentage };
     (count * percentage / 100).max(FEASIBLE_NODES_MIN)
 }
 
-/// The root that building a binary max-heap over the totals leaves: a child rises only when strictly greater, of equal
-/// children the left one. Computed bottom-up: the root of each subtree is its best child's root or itself.
-pub fn select_host(totals: &[i64]) -> usize {
-    let mut roots: Vec<usize> = (0..totals.len()).collect();
-    for parent in (0..totals.len() / 2).rev() {
-        let (left, right) = (2 * parent + 1, 2 * parent + 2);
-        let mut child = roots[left];
-        if right < totals.len() && totals[roots[right]] > totals[child] {
-            child = roots[right];
+/// The node of the highest total whose slot comes first, going round from `draw`.
+pub fn select_host(nodes: &[Slot], totals: &[i64], slot_count: usize, draw: u64) -> Slot {
+    let first = (draw % slot_count as u64) as usize;
+    let best = *totals.iter().max().expect("there are feasible nodes to choose from");
+    let distance = |slot: Slot| {
+        let slot = slot as usize;
+        if slot >= first {
+            slot - first
+        } else {
+            slot + slot_count - first
         }
-        if totals[child] > totals[parent] {
-            roots[parent] = child;
-        }
-    }
-    roots[0]
+    };
+    let equals = nodes.iter().zip(totals).filter(|(_, total)| **total == best).map(|(node, _)| *node);
+    equals.min_by_key(|slot| distance(*slot)).expect("the best total is that of some node")
 }

@@ -4,39 +4,26 @@
 //! Invariant: time moves only by `advance` and `schedule_one`, and never backwards.
 //! Not here: who feeds the engine and writes what it decides (see `pyk8s.scheduler`).
 
-use super::cache::Cache;
-use super::cycle::{Cycle, World};
+use super::cache::{Cache, Slot};
+use super::config::Config;
+use super::cycle::{state_at, Attempt, Cycle, Luck};
 use super::evaluate;
 use super::event::ClusterEvent;
-use super::framework::Framework;
+use super::framework::{Framework, World};
 use super::interner::{Interner, EMPTY};
 use super::node::NodeFacts;
+use super::objects::{self, Objects};
 use super::plugins;
 use super::pod::{PodInfo, Shapes};
 use super::queue::{Backoff, Queue, QueueCounts, QueuedPod};
+use super::random::SplitMix64;
 use super::SchedulerError;
 use rustc_hash::FxHashMap;
+use serde_json::Value;
 use std::sync::Arc;
 
-#[derive(Debug, Clone)]
-pub struct SchedulerOptions {
-    pub scheduler_name: String,
-    /// 0: adaptive, as kube-scheduler's default.
-    pub percentage_of_nodes_to_score: usize,
-    pub initial_backoff_s: f64,
-    pub max_backoff_s: f64,
-}
-
-impl Default for SchedulerOptions {
-    fn default() -> Self {
-        SchedulerOptions {
-            scheduler_name: "default-scheduler".to_owned(),
-            percentage_of_nodes_to_score: 0,
-            initial_backoff_s: 1.0,
-            max_backoff_s: 10.0,
-        }
-    }
-}
+/// (namespace, name, uid) of a pod that a decision concerns.
+pub type PodReference = (String, String, String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -66,11 +53,33 @@ pub struct Decision {
     /// "" when scheduled.
     pub message: String,
     /// The plugins that refused the pod on some node, in the profile's order.
-    pub plugins: Vec<&'static str>,
+    pub plugins: Vec<String>,
     pub attempts: u32,
+    /// What must be written before the Binding, as a JSON array; empty when there is nothing.
+    pub writes: Vec<u8>,
+    /// "" when no room is being made.
+    pub nominated_node_name: String,
+    pub victims: Vec<PodReference>,
+    /// Pods that lose their nomination to that node.
+    pub cleared: Vec<PodReference>,
 }
 
 impl Decision {
+    fn of(queued: &QueuedPod, outcome: Outcome) -> Decision {
+        Decision {
+            pod: queued.info.clone(),
+            outcome,
+            node_name: String::new(),
+            message: String::new(),
+            plugins: Vec::new(),
+            attempts: queued.attempts,
+            writes: Vec::new(),
+            nominated_node_name: String::new(),
+            victims: Vec::new(),
+            cleared: Vec::new(),
+        }
+    }
+
     /// The Binding to post; empty unless scheduled.
     pub fn binding(&self) -> Vec<u8> {
         match self.outcome {
@@ -81,37 +90,53 @@ impl Decision {
 }
 
 pub struct SchedulerEngine {
-    options: SchedulerOptions,
+    frameworks: Vec<Framework>,
     symbols: Interner,
     shapes: Shapes,
-    framework: Framework,
     cycle: Cycle,
     cache: Cache,
+    objects: Objects,
     queue: Queue,
     /// Assumed pods and their history, until the binding is seen or forgotten.
     in_flight: FxHashMap<Arc<str>, QueuedPod>,
+    random: SplitMix64,
     start: usize,
     now_s: f64,
 }
 
+/// What plugins may read, of an engine's fields.
+macro_rules! world {
+    ($engine:expr) => {
+        World {
+            cache: &$engine.cache,
+            objects: &$engine.objects,
+            symbols: &$engine.symbols,
+            now_s: $engine.now_s,
+        }
+    };
+}
+
 impl SchedulerEngine {
-    pub fn new(options: SchedulerOptions) -> SchedulerEngine {
+    /// `config`: a compiled configuration, empty for the defaults. `is_indexed`: false looks at every node each time.
+    pub fn new(config: &[u8], seed: u64, _is_indexed: bool) -> Result<SchedulerEngine, SchedulerError> {
+        let config = Config::parse(config)?;
         let mut symbols = Interner::default();
-        let framework = Framework::with_defaults(&mut symbols);
-        let cycle = Cycle::new(&framework);
-        let backoff = Backoff { initial_s: options.initial_backoff_s, max_s: options.max_backoff_s };
-        SchedulerEngine {
-            options,
+        let frameworks: Result<Vec<Framework>, SchedulerError> =
+            config.profiles.into_iter().map(|profile| Framework::new(profile, &mut symbols)).collect();
+        let backoff = Backoff { initial_s: config.initial_backoff_s, max_s: config.max_backoff_s };
+        Ok(SchedulerEngine {
+            frameworks: frameworks?,
             symbols,
             shapes: Shapes::default(),
-            framework,
-            cycle,
+            cycle: Cycle::default(),
             cache: Cache::default(),
+            objects: Objects::default(),
             queue: Queue::new(backoff),
             in_flight: FxHashMap::default(),
+            random: SplitMix64::new(seed),
             start: 0,
             now_s: 0.0,
-        }
+        })
     }
 
     pub fn set_node(&mut self, json: &[u8]) -> Result<(), SchedulerError> {
@@ -119,18 +144,36 @@ impl SchedulerEngine {
         if self.cache.node(facts.name).is_some_and(|node| node.facts == facts) {
             return Ok(());
         }
-        let old = self.cache.set_node(facts.clone());
-        let event = match &old {
-            Some(old) => ClusterEvent::NodeUpdated { old, node: &facts },
-            None => ClusterEvent::NodeAdded { node: &facts },
-        };
-        wake(&mut self.queue, &self.framework, &event, self.now_s);
+        match self.cache.set_node(facts.clone()) {
+            Some(old) => self.wake(&ClusterEvent::NodeUpdated { old: &old, node: &facts }),
+            None => self.wake(&ClusterEvent::NodeAdded { node: &facts }),
+        }
         Ok(())
     }
 
     pub fn remove_node(&mut self, name: &str) {
-        let name = self.symbols.intern(name);
-        self.cache.remove_node(name);
+        let Some(name) = self.symbols.find(name) else { return };
+        if let Some(facts) = self.cache.remove_node(name) {
+            self.wake(&ClusterEvent::NodeRemoved { node: &facts });
+        }
+    }
+
+    /// Any other object, as it is now; kinds that scheduling does not look at are ignored.
+    pub fn set_object(&mut self, kind: &str, json: &[u8]) -> Result<(), SchedulerError> {
+        let Some(kind) = objects::known(kind) else { return Ok(()) };
+        let object = objects::parse(kind, json)?;
+        let old = self.objects.set(kind, object.clone());
+        if old.as_ref() != Some(&object) {
+            self.wake(&ClusterEvent::ObjectChanged { kind, old: old.as_deref(), new: Some(&object) });
+        }
+        Ok(())
+    }
+
+    pub fn remove_object(&mut self, kind: &str, key: &str) {
+        let Some(kind) = objects::known(kind) else { return };
+        if let Some(old) = self.objects.remove(kind, key) {
+            self.wake(&ClusterEvent::ObjectChanged { kind, old: Some(&old), new: None });
+        }
     }
 
     /// A pod as it is now: pending ones enter the queue, bound ones the cache, ended ones leave both.
@@ -140,7 +183,7 @@ impl SchedulerEngine {
             self.remove_pod(&pod.uid);
         } else if pod.node_name != EMPTY {
             self.set_bound(pod);
-        } else if pod.scheduler_name[..] == self.options.scheduler_name[..] {
+        } else if self.frameworks.iter().any(|f| f.profile.scheduler_name[..] == pod.scheduler_name[..]) {
             self.set_pending(pod);
         }
         Ok(())
@@ -148,13 +191,15 @@ impl SchedulerEngine {
 
     fn set_bound(&mut self, pod: Arc<PodInfo>) {
         self.queue.remove(&pod.uid);
-        self.in_flight.remove(&pod.uid);
-        let node = pod.node_name;
-        if let Some(old) = self.cache.set_pod(pod.clone(), node) {
-            if old.shape != pod.shape {
-                let event = ClusterEvent::AssignedPodScaledDown { old: &old, pod: &pod };
-                wake(&mut self.queue, &self.framework, &event, self.now_s);
+        let was_assumed = self.in_flight.remove(&pod.uid).is_some();
+        self.cache.nominate(&pod, EMPTY);
+        match self.cache.set_pod(pod.clone(), pod.node_name) {
+            Some(old) if !was_assumed => {
+                if old.shape != pod.shape {
+                    self.wake(&ClusterEvent::AssignedPodUpdated { old: &old, pod: &pod });
+                }
             }
+            _ => self.wake(&ClusterEvent::AssignedPodAdded { pod: &pod }),
         }
     }
 
@@ -163,7 +208,8 @@ impl SchedulerEngine {
             flying.info = pod;
             return;
         }
-        let gate = self.framework.pre_enqueue(&pod).map(|(plugin, _)| plugin);
+        self.cache.nominate(&pod, pod.nominated_node_name);
+        let gate = self.framework_of(&pod).pre_enqueue(&pod, &world!(self));
         let Some(known) = self.queue.get(&pod.uid) else {
             return self.queue.add(pod, self.now_s, gate);
         };
@@ -185,11 +231,16 @@ impl SchedulerEngine {
 
     /// A pod that is gone. Unknown uids are fine.
     pub fn remove_pod(&mut self, uid: &str) {
-        self.queue.remove(uid);
-        self.in_flight.remove(uid);
+        if let Some(queued) = self.queue.remove(uid).or_else(|| self.in_flight.remove(uid)) {
+            self.cache.nominate(&queued.info, EMPTY);
+        }
+        self.release(uid);
+    }
+
+    /// Frees what the pod holds, and tells those who wait for it.
+    fn release(&mut self, uid: &str) {
         if let Some(pod) = self.cache.remove_pod(uid) {
-            let event = ClusterEvent::AssignedPodDeleted { pod: &pod };
-            wake(&mut self.queue, &self.framework, &event, self.now_s);
+            self.wake(&ClusterEvent::AssignedPodDeleted { pod: &pod });
         }
     }
 
@@ -198,23 +249,20 @@ impl SchedulerEngine {
         self.advance(now_s);
         let queued = self.queue.pop()?;
         if queued.info.is_deleted {
-            let pod = queued.info;
+            self.cache.nominate(&queued.info, EMPTY);
+            let pod = &queued.info;
             let message = format!("skip schedule deleting pod: {}/{}", pod.namespace, pod.name);
-            return Some(Decision::refused(pod, Outcome::Skipped, message, Vec::new(), queued.attempts));
+            return Some(Decision { message, ..Decision::of(&queued, Outcome::Skipped) });
         }
-        self.cache.refresh_order();
-        let world = World { framework: &self.framework, cache: &self.cache, symbols: &self.symbols };
-        let percentage = self.options.percentage_of_nodes_to_score;
-        let attempt = self.cycle.run(&queued.info, &world, self.start, percentage, None);
+        let attempt = self.attempt(&queued.info);
+        if attempt.is_drawn {
+            self.random.next();
+        }
         self.start = (self.start + attempt.examined_count) % self.cache.node_count().max(1);
-        let Some(position) = attempt.chosen else {
-            let plugins = self.plugin_names(attempt.rejectors);
-            let (pod, attempts) = (queued.info.clone(), queued.attempts);
-            self.queue.add_unschedulable(queued, attempt.rejectors, self.now_s);
-            return Some(Decision::refused(pod, Outcome::Unschedulable, attempt.message, plugins, attempts));
-        };
-        let node = self.cache.at(position).facts.name;
-        Some(self.assume(queued, node))
+        Some(match attempt.chosen {
+            Some(slot) => self.assume(queued, attempt, slot),
+            None => self.refused(queued, attempt.rejectors, attempt.message),
+        })
     }
 
     /// Up to `max_count` attempts; fewer when no pod is ready.
@@ -222,28 +270,70 @@ impl SchedulerEngine {
         std::iter::from_fn(|| self.schedule_one(now_s)).take(max_count).collect()
     }
 
-    fn assume(&mut self, queued: QueuedPod, node: u32) -> Decision {
-        let pod = queued.info.clone();
-        self.cache.set_pod(pod.clone(), node);
-        let attempts = queued.attempts;
-        self.in_flight.insert(pod.uid.clone(), queued);
-        Decision {
-            pod,
-            outcome: Outcome::Scheduled,
+    fn attempt(&mut self, pod: &PodInfo) -> Attempt {
+        self.cache.refresh_order();
+        let luck = Luck { start: self.start, draw: self.random.peek() };
+        let framework = &self.frameworks[self.program_of(pod)];
+        self.cycle.run(pod, framework, &world!(self), luck, None)
+    }
+
+    fn refused(&mut self, queued: QueuedPod, rejectors: u64, message: String) -> Decision {
+        let plugins = self.framework_of(&queued.info).names(rejectors);
+        let decision = Decision { message, plugins, ..Decision::of(&queued, Outcome::Unschedulable) };
+        self.queue.add_unschedulable(queued, rejectors, self.now_s);
+        decision
+    }
+
+    fn assume(&mut self, queued: QueuedPod, attempt: Attempt, slot: Slot) -> Decision {
+        let writes = match self.reserve(&queued.info, &attempt, slot) {
+            Ok(writes) => writes,
+            Err((plugin, message)) => return self.refused(queued, 1 << plugin, message),
+        };
+        let node = self.cache.info(slot).facts.name;
+        self.cache.nominate(&queued.info, EMPTY);
+        self.cache.set_pod(queued.info.clone(), node);
+        let decision = Decision {
             node_name: self.symbols.text(node).to_owned(),
-            message: String::new(),
-            plugins: Vec::new(),
-            attempts,
+            writes: if writes.is_empty() {
+                Vec::new()
+            } else {
+                Value::Array(writes).to_string().into_bytes()
+            },
+            ..Decision::of(&queued, Outcome::Scheduled)
+        };
+        self.in_flight.insert(queued.info.uid.clone(), queued);
+        decision
+    }
+
+    /// Every Reserve plugin takes what the pod needs; the first that cannot says why, and all give back.
+    fn reserve(
+        &mut self,
+        pod: &PodInfo,
+        attempt: &Attempt,
+        slot: Slot,
+    ) -> Result<Vec<Value>, (usize, String)> {
+        let framework = &self.frameworks[self.program_of(pod)];
+        let mut writes = Vec::new();
+        for index in framework.reserve.iter().copied() {
+            let state = state_at(&attempt.states, index);
+            let node = self.cache.info(slot);
+            match framework.plugins[index].reserve(pod, node, state, &mut self.objects, &self.symbols) {
+                Ok(more) => writes.extend(more),
+                Err((_, message)) => {
+                    unreserve(framework, pod, &mut self.objects);
+                    return Err((index, message));
+                }
+            }
         }
+        Ok(writes)
     }
 
     /// The binding failed: the node is free again, the pod backs off. True when it was in flight.
     pub fn forget(&mut self, uid: &str) -> bool {
         let Some(queued) = self.in_flight.remove(uid) else { return false };
-        if let Some(pod) = self.cache.remove_pod(uid) {
-            let event = ClusterEvent::AssignedPodDeleted { pod: &pod };
-            wake(&mut self.queue, &self.framework, &event, self.now_s);
-        }
+        let framework = &self.frameworks[self.program_of(&queued.info)];
+        unreserve(framework, &queued.info, &mut self.objects);
+        self.release(uid);
         self.queue.add_error(queued, self.now_s);
         true
     }
@@ -265,14 +355,9 @@ impl SchedulerEngine {
     pub fn evaluate(&mut self, json: &[u8]) -> Result<Vec<u8>, SchedulerError> {
         let pod = PodInfo::parse(json, &mut self.symbols, &mut self.shapes)?;
         self.cache.refresh_order();
-        let world = World { framework: &self.framework, cache: &self.cache, symbols: &self.symbols };
-        Ok(evaluate::evaluate(
-            &mut self.cycle,
-            &pod,
-            &world,
-            self.start,
-            self.options.percentage_of_nodes_to_score,
-        ))
+        let luck = Luck { start: self.start, draw: self.random.peek() };
+        let framework = &self.frameworks[self.program_of(&pod)];
+        Ok(evaluate::evaluate(&mut self.cycle, &pod, framework, &world!(self), luck))
     }
 
     pub fn counts(&self) -> QueueCounts {
@@ -292,32 +377,33 @@ impl SchedulerEngine {
         self.in_flight.len()
     }
 
-    fn plugin_names(&self, bits: u64) -> Vec<&'static str> {
-        let plugins = self.framework.plugins.iter().enumerate();
-        plugins.filter(|(i, _)| bits & (1 << i) != 0).map(|(_, p)| p.name()).collect()
+    /// The profile that the pod asks for; the first for one that asks for another scheduler (dry runs only).
+    fn program_of(&self, pod: &PodInfo) -> usize {
+        let wanted = |f: &Framework| f.profile.scheduler_name[..] == pod.scheduler_name[..];
+        self.frameworks.iter().position(wanted).unwrap_or(0)
+    }
+
+    fn framework_of(&self, pod: &PodInfo) -> &Framework {
+        &self.frameworks[self.program_of(pod)]
+    }
+
+    /// Moves the waiting pods for which a plugin that refused them hopes for this event.
+    fn wake(&mut self, event: &ClusterEvent) {
+        let world = world!(self);
+        let hopes = |pod: &&QueuedPod| {
+            let framework = self.framework_of(&pod.info);
+            let mut plugins = framework.plugins.iter().enumerate();
+            plugins.any(|(i, p)| pod.rejectors & (1 << i) != 0 && p.hint(&pod.info, event, &world))
+        };
+        let moved: Vec<Arc<str>> = self.queue.waiting().filter(hopes).map(|p| p.info.uid.clone()).collect();
+        for uid in moved {
+            self.queue.move_on(&uid, self.now_s);
+        }
     }
 }
 
-impl Decision {
-    fn refused(
-        pod: Arc<PodInfo>,
-        outcome: Outcome,
-        message: String,
-        plugins: Vec<&'static str>,
-        attempts: u32,
-    ) -> Decision {
-        Decision { pod, outcome, node_name: String::new(), message, plugins, attempts }
-    }
-}
-
-/// Moves the waiting pods for which a plugin that refused them hopes for this event.
-fn wake(queue: &mut Queue, framework: &Framework, event: &ClusterEvent, now_s: f64) {
-    let hopes = |pod: &&QueuedPod| {
-        let mut plugins = framework.plugins.iter().enumerate();
-        plugins.any(|(i, plugin)| pod.rejectors & (1 << i) != 0 && plugin.hint(&pod.info, event))
-    };
-    let moved: Vec<Arc<str>> = queue.waiting().filter(hopes).map(|p| p.info.uid.clone()).collect();
-    for uid in moved {
-        queue.move_on(&uid, now_s);
+fn unreserve(framework: &Framework, pod: &PodInfo, objects: &mut Objects) {
+    for index in framework.reserve.iter().rev() {
+        framework.plugins[*index].unreserve(pod, objects);
     }
 }

@@ -3,25 +3,38 @@
 //! Always true: the same cycle as a real attempt, so what it says is what would happen.
 //! Not here: keeping attempts that have happened.
 
-use super::cycle::{Cycle, Trace, World};
+use super::cycle::{Cycle, Luck, Trace};
+use super::framework::{Framework, World};
 use super::pod::PodInfo;
 use serde_json::{json, Map, Value};
 
-/// One JSON object: chosen, message, feasible, rejected, skippedFilters, raw, weighted, final.
-pub fn evaluate(cycle: &mut Cycle, pod: &PodInfo, world: &World, start: usize, percentage: usize) -> Vec<u8> {
+/// One JSON object: chosen, message, feasible, rejected, skippedFilters, raw, weighted, final, preemption.
+pub fn evaluate(
+    cycle: &mut Cycle,
+    pod: &PodInfo,
+    framework: &Framework,
+    world: &World,
+    luck: Luck,
+) -> Vec<u8> {
     let mut trace = Trace::default();
-    let attempt = cycle.run(pod, world, start, percentage, Some(&mut trace));
-    let name = |position: usize| world.symbols.text(world.cache.at(position).facts.name);
-    let plugin = |index: usize| world.framework.plugins[index].name();
-    let rejected: Vec<Value> = trace
+    let attempt = cycle.run(pod, framework, world, luck, Some(&mut trace));
+    let name = |slot: u32| world.symbols.text(world.cache.info(slot).facts.name);
+    let plugin = |index: usize| framework.plugins[index].name();
+    let mut rejected: Vec<Value> = trace
         .rejected
         .iter()
-        .map(|(position, index, code, reasons)| {
+        .map(|(slot, index, code, reasons)| {
             let mut texts: Vec<String> = reasons.iter().map(|r| r.text(world.symbols)).collect();
             texts.sort_unstable();
-            json!({"node": name(*position), "plugin": plugin(*index), "code": code.name(), "reasons": texts})
+            json!({"node": name(*slot), "plugin": plugin(*index), "code": code.name(), "reasons": texts})
         })
         .collect();
+    for out in &attempt.ruled_out {
+        rejected.extend(out.nodes.iter().map(|slot| {
+            json!({"node": name(*slot), "plugin": out.plugins, "code": out.code.name(),
+                   "reasons": [out.reason], "stage": "PreFilter"})
+        }));
+    }
     let scores = |weighted: bool| -> Map<String, Value> {
         let of = |(index, raw, points): &(usize, Vec<i64>, Vec<i64>)| {
             (plugin(*index).to_owned(), json!(if weighted { points } else { raw }))
@@ -37,6 +50,7 @@ pub fn evaluate(cycle: &mut Cycle, pod: &PodInfo, world: &World, start: usize, p
         "raw": scores(false),
         "weighted": scores(true),
         "final": trace.totals,
+        "preemption": Value::Null,
     });
     answer.to_string().into_bytes()
 }

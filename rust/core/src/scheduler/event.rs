@@ -5,6 +5,7 @@
 
 use super::node::NodeFacts;
 use super::pod::PodInfo;
+use serde_json::Value;
 
 #[derive(Debug)]
 pub enum ClusterEvent<'a> {
@@ -15,19 +16,37 @@ pub enum ClusterEvent<'a> {
         old: &'a NodeFacts,
         node: &'a NodeFacts,
     },
+    NodeRemoved {
+        node: &'a NodeFacts,
+    },
+    /// A pod is on a node now that was on none before (an assumed pod is no event).
+    AssignedPodAdded {
+        pod: &'a PodInfo,
+    },
+    /// A pod on a node changed its shape: labels, requests, tolerations.
+    AssignedPodUpdated {
+        old: &'a PodInfo,
+        pod: &'a PodInfo,
+    },
     /// A pod that held a node's resources is gone or has ended.
     AssignedPodDeleted {
         pod: &'a PodInfo,
     },
-    /// A pod on a node asks for less than before.
-    AssignedPodScaledDown {
+    /// The waiting pod itself changed.
+    PodUpdated {
         old: &'a PodInfo,
         pod: &'a PodInfo,
+    },
+    /// Any other object: new when `old` is None, gone when `new` is None.
+    ObjectChanged {
+        kind: &'static str,
+        old: Option<&'a Value>,
+        new: Option<&'a Value>,
     },
 }
 
 impl<'a> ClusterEvent<'a> {
-    /// The node as it was (None: it is new) and as it is, for the events about nodes.
+    /// The node as it was (None: it is new) and as it is, for nodes added and updated.
     pub fn node(&self) -> Option<(Option<&'a NodeFacts>, &'a NodeFacts)> {
         match self {
             ClusterEvent::NodeAdded { node } => Some((None, node)),

@@ -1,22 +1,35 @@
-//! The framework: what a plugin may say at each extension point, and the default profile's plugins in their order.
+//! The framework: what a plugin may say at each extension point, and the plugins of one profile.
 //!
 //! Invariant: scores after normalising lie in 0..=100; weights are applied by the cycle alone.
-//! Not here: the order of one scheduling attempt (see `cycle`), configuration files.
+//! Invariant: what a plugin remembers within one attempt is its state: made by `pre_filter` or `pre_score`, handed to
+//! every later call of that attempt.
+//! Not here: the order of one scheduling attempt (see `cycle`), configuration (see `config`).
 
-use super::cache::Cache;
+use super::cache::{Cache, Slot};
+use super::config::Profile;
 use super::event::ClusterEvent;
 use super::interner::{Interner, Symbol};
 use super::node::NodeInfo;
+use super::objects::Objects;
 use super::plugins;
 use super::pod::PodInfo;
+use super::SchedulerError;
+use serde_json::Value;
+use std::any::Any;
+use std::sync::Arc;
 
 pub const NODE_SCORE_MAX: i64 = 100;
+
+/// Refusals are kept as one bit for each plugin of a profile.
+pub const PLUGINS_MAX: usize = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     Unschedulable,
     /// Preempting pods would not help.
     UnschedulableAndUnresolvable,
+    /// Fails the attempt.
+    Error,
 }
 
 impl Code {
@@ -24,23 +37,27 @@ impl Code {
         match self {
             Code::Unschedulable => "Unschedulable",
             Code::UnschedulableAndUnresolvable => "UnschedulableAndUnresolvable",
+            Code::Error => "Error",
         }
     }
 }
 
 /// One reason why a node was refused: a small value, so that refusing costs no allocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     Text(&'static str),
     /// "Insufficient <resource>".
     Insufficient(Symbol),
+    /// A text made for the occasion.
+    Told(Arc<str>),
 }
 
 impl Reason {
-    pub fn text(self, symbols: &Interner) -> String {
+    pub fn text(&self, symbols: &Interner) -> String {
         match self {
-            Reason::Text(text) => text.to_owned(),
-            Reason::Insufficient(resource) => format!("Insufficient {}", symbols.text(resource)),
+            Reason::Text(text) => (*text).to_owned(),
+            Reason::Insufficient(resource) => format!("Insufficient {}", symbols.text(*resource)),
+            Reason::Told(text) => text.to_string(),
         }
     }
 }
@@ -52,6 +69,12 @@ pub struct Rejection {
     pub reasons: Vec<Reason>,
 }
 
+impl Default for Rejection {
+    fn default() -> Self {
+        Rejection { code: Code::Unschedulable, reasons: Vec::new() }
+    }
+}
+
 impl Rejection {
     /// Refuses for one reason. Returns false, the filter's own answer.
     pub fn refuse(&mut self, code: Code, reason: &'static str) -> bool {
@@ -61,86 +84,226 @@ impl Rejection {
     }
 }
 
+/// What plugins may read: nodes and their pods, every other object, the time.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    pub cache: &'a Cache,
+    pub objects: &'a Objects,
+    pub symbols: &'a Interner,
+    pub now_s: f64,
+}
+
+/// What one plugin remembers within one attempt. Every `Clone` type can be one.
+pub trait CycleState: Any + Send + Sync {
+    fn copied(&self) -> State;
+    fn as_any(&self) -> &dyn Any;
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+}
+
+pub type State = Box<dyn CycleState>;
+
+impl<T: Any + Clone + Send + Sync> CycleState for T {
+    fn copied(&self) -> State {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// The state as the type that the same plugin made it with; None when it made none.
+pub fn state_of<T: Any>(state: Option<&dyn CycleState>) -> Option<&T> {
+    state.map(|s| s.as_any().downcast_ref().expect("a plugin gets back the state that it made"))
+}
+
+pub fn state_of_mut<T: Any>(state: &mut dyn CycleState) -> &mut T {
+    state.as_any_mut().downcast_mut().expect("a plugin gets back the state that it made")
+}
+
 /// What a plugin says about the pod before any node is looked at.
-#[derive(Debug, PartialEq, Eq)]
 pub enum PreFilter {
-    /// Look at every node.
-    Run,
+    /// Go on, with this state.
+    Run(Option<State>),
     /// The filter has nothing to check for this pod.
     Skip,
     /// Only these nodes can do.
-    Nodes(Vec<Symbol>),
+    Nodes(Vec<Symbol>, Option<State>),
     /// No node can do.
     Refuse(Code, String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Point {
-    PreEnqueue,
-    PreFilter,
-    Filter,
-    Score,
+/// What a plugin says about the pod before any node is scored.
+pub enum PreScore {
+    /// Score with PreFilter's state.
+    Keep,
+    /// Score with this state.
+    Run(State),
+    /// No node's score depends on this plugin: it counts 0.
+    Skip,
 }
 
 /// One scheduling plugin. What a method does by default is what a plugin without that point does.
 pub trait Plugin: Send + Sync {
-    fn name(&self) -> &'static str;
-
-    /// The points this plugin has anything to say at.
-    fn points(&self) -> &'static [Point];
+    fn name(&self) -> &str;
 
     /// A message holds the pod back from the queue.
-    fn pre_enqueue(&self, _pod: &PodInfo) -> Option<String> {
+    fn pre_enqueue(&self, _pod: &PodInfo, _world: &World) -> Option<String> {
         None
     }
 
-    fn pre_filter(&self, _pod: &PodInfo, _cache: &Cache) -> PreFilter {
-        PreFilter::Run
+    fn pre_filter(&self, _pod: &PodInfo, _world: &World) -> PreFilter {
+        PreFilter::Run(None)
     }
 
     /// True when the node can take the pod; else `rejection` says why not.
-    fn filter(&self, _pod: &PodInfo, _node: &NodeInfo, _rejection: &mut Rejection) -> bool {
+    fn filter(
+        &self,
+        _pod: &PodInfo,
+        _node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        _rejection: &mut Rejection,
+    ) -> bool {
         true
     }
 
-    /// False when no node's score depends on this plugin: it then counts 0.
-    fn pre_score(&self, _pod: &PodInfo) -> bool {
-        true
+    /// What if `other` were on the node too: changes `state`; `node` already holds `other`.
+    fn add_pod(
+        &self,
+        _pod: &PodInfo,
+        _other: &PodInfo,
+        _node: &NodeInfo,
+        _state: &mut dyn CycleState,
+        _world: &World,
+    ) {
     }
 
-    fn score(&self, _pod: &PodInfo, _node: &NodeInfo) -> i64 {
+    /// What if `other` had left the node: changes `state`; `node` no longer holds `other`.
+    fn remove_pod(
+        &self,
+        _pod: &PodInfo,
+        _other: &PodInfo,
+        _node: &NodeInfo,
+        _state: &mut dyn CycleState,
+        _world: &World,
+    ) {
+    }
+
+    /// What this plugin has to say when no node was feasible; a part of the message.
+    fn post_filter(&self, _pod: &PodInfo, _state: Option<&dyn CycleState>, _world: &World) -> Option<String> {
+        None
+    }
+
+    /// `nodes`: the feasible ones, in order. `state` is PreFilter's.
+    fn pre_score(
+        &self,
+        _pod: &PodInfo,
+        _nodes: &[Slot],
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+    ) -> PreScore {
+        PreScore::Keep
+    }
+
+    fn score(
+        &self,
+        _pod: &PodInfo,
+        _node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+    ) -> i64 {
         0
     }
 
-    fn normalize(&self, _scores: &mut [i64]) {}
+    /// `scores[i]` belongs to `nodes[i]`.
+    fn normalize(
+        &self,
+        _pod: &PodInfo,
+        _nodes: &[Slot],
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        _scores: &mut [i64],
+    ) {
+    }
+
+    /// Takes what the pod needs beside the node's resources: assumes it in `objects`, answers what to write.
+    fn reserve(
+        &self,
+        _pod: &PodInfo,
+        _node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _objects: &mut Objects,
+        _symbols: &Interner,
+    ) -> Result<Vec<Value>, (Code, String)> {
+        Ok(Vec::new())
+    }
+
+    /// Gives back what `reserve` took.
+    fn unreserve(&self, _pod: &PodInfo, _objects: &mut Objects) {}
 
     /// Whether the event may let a pod pass that this plugin refused.
-    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent) -> bool {
+    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent, _world: &World) -> bool {
         false
     }
 }
 
-/// The plugins of one profile in order, with their weights (0 for those that do not score).
+/// The plugins of one profile, by extension point. The lists hold positions in `plugins`.
 pub struct Framework {
+    pub profile: Profile,
     pub plugins: Vec<Box<dyn Plugin>>,
-    pub weights: Vec<i64>,
+    pub pre_enqueue: Vec<usize>,
+    pub pre_filter: Vec<usize>,
+    pub filter: Vec<usize>,
+    pub post_filter: Vec<usize>,
+    pub pre_score: Vec<usize>,
+    /// (plugin, weight).
+    pub score: Vec<(usize, i64)>,
+    pub reserve: Vec<usize>,
 }
 
 impl Framework {
-    /// The default profile, as far as its plugins exist here.
-    pub fn with_defaults(symbols: &mut Interner) -> Framework {
-        let listed = plugins::defaults(symbols);
-        let (plugins, weights) = listed.into_iter().unzip();
-        Framework { plugins, weights }
+    pub fn new(profile: Profile, symbols: &mut Interner) -> Result<Framework, SchedulerError> {
+        let mut plugins: Vec<Box<dyn Plugin>> = Vec::new();
+        for name in profile.plugin_names() {
+            let nothing = Value::Null;
+            let args = profile.args.get(&name).unwrap_or(&nothing);
+            plugins.extend(plugins::make(&name, args, &profile, symbols)?);
+        }
+        assert!(plugins.len() <= PLUGINS_MAX, "a profile has fewer plugins than a word has bits");
+        let position = |name: &String| plugins.iter().position(|p| p.name() == name);
+        let at = |point: &str| -> Vec<usize> { profile.points[point].iter().filter_map(position).collect() };
+        let weighted = |name: &String| position(name).map(|p| (p, profile.weights[name]));
+        Ok(Framework {
+            pre_enqueue: at("preEnqueue"),
+            pre_filter: at("preFilter"),
+            filter: at("filter"),
+            post_filter: at("postFilter"),
+            pre_score: at("preScore"),
+            score: profile.points["score"].iter().filter_map(weighted).collect(),
+            reserve: at("reserve"),
+            plugins,
+            profile,
+        })
     }
 
-    /// Positions of the plugins that have the point.
-    pub fn at(&self, point: Point) -> Vec<usize> {
-        (0..self.plugins.len()).filter(|i| self.plugins[*i].points().contains(&point)).collect()
+    /// True when the profile names the plugin at the point.
+    pub fn has(&self, point: &str, name: &str) -> bool {
+        self.profile.points[point].iter().any(|n| n == name)
     }
 
-    /// The plugin that holds the pod back, with its message.
-    pub fn pre_enqueue(&self, pod: &PodInfo) -> Option<(usize, String)> {
-        self.plugins.iter().enumerate().find_map(|(i, p)| p.pre_enqueue(pod).map(|message| (i, message)))
+    /// The plugin that holds the pod back.
+    pub fn pre_enqueue(&self, pod: &PodInfo, world: &World) -> Option<usize> {
+        self.pre_enqueue.iter().copied().find(|i| self.plugins[*i].pre_enqueue(pod, world).is_some())
+    }
+
+    /// The names of the plugins whose bits are set, in order.
+    pub fn names(&self, bits: u64) -> Vec<String> {
+        let plugins = self.plugins.iter().enumerate();
+        plugins.filter(|(i, _)| bits & (1 << i) != 0).map(|(_, p)| p.name().to_owned()).collect()
     }
 }

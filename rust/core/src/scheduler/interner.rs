@@ -39,6 +39,11 @@ impl Interner {
         symbol
     }
 
+    /// The symbol of a text that is known already.
+    pub fn find(&self, text: &str) -> Option<Symbol> {
+        self.symbols.get(text).copied()
+    }
+
     pub fn text(&self, symbol: Symbol) -> &str {
         &self.texts[symbol as usize]
     }

@@ -70,6 +70,14 @@ pub struct PodSpec {
     pub node_selector: Option<BTreeMap<String, String>>,
     pub affinity: Option<Affinity>,
     pub scheduling_gates: Option<Vec<SchedulingGate>>,
+    pub preemption_policy: Option<String>,
+    pub scheduling_group: Option<SchedulingGroup>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SchedulingGroup {
+    pub pod_group_name: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -152,6 +160,7 @@ pub struct NodeSelectorRequirement {
 pub struct PodStatus {
     pub phase: Option<String>,
     pub nominated_node_name: Option<String>,
+    pub start_time: Option<String>,
     pub conditions: Option<Vec<Condition>>,
     pub container_statuses: Option<Vec<ContainerStatus>>,
     pub init_container_statuses: Option<Vec<ContainerStatus>>,

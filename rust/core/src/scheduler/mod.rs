@@ -6,6 +6,7 @@
 //! Not here: reading watches, writing bindings and events (see `pyk8s.scheduler`).
 
 mod cache;
+mod config;
 mod cycle;
 mod engine;
 mod evaluate;
@@ -15,14 +16,17 @@ mod interner;
 mod manifest;
 mod node;
 mod node_selector;
+mod objects;
 mod plugins;
 mod pod;
 mod quantity;
 mod queue;
+mod random;
 mod requests;
 mod resources;
+mod time;
 
-pub use engine::{Decision, Outcome, SchedulerEngine, SchedulerOptions};
+pub use engine::{Decision, Outcome, SchedulerEngine};
 
 /// What the caller fed in that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use super::manifest;
 use super::pod::{HostPort, PodInfo};
 use super::resources::Resources;
 use super::SchedulerError;
+use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -111,10 +112,12 @@ pub struct NodeInfo {
     pub non_zero_memory_bytes: i64,
     pub pod_count: i64,
     pub ports: Vec<HostPort>,
+    /// In the order in which they came.
+    pub pods: Vec<Arc<PodInfo>>,
 }
 
 impl NodeInfo {
-    pub fn add_pod(&mut self, pod: &PodInfo) {
+    pub fn add_pod(&mut self, pod: &Arc<PodInfo>) {
         let requests = &pod.shape.requests;
         self.requested.add(&requests.requested);
         self.non_zero_milli_cpu = self.non_zero_milli_cpu.saturating_add(requests.non_zero_milli_cpu);
@@ -122,6 +125,7 @@ impl NodeInfo {
             self.non_zero_memory_bytes.saturating_add(requests.non_zero_memory_bytes);
         self.pod_count += 1;
         self.ports.extend_from_slice(&pod.shape.ports);
+        self.pods.push(pod.clone());
     }
 
     pub fn remove_pod(&mut self, pod: &PodInfo) {
@@ -132,6 +136,9 @@ impl NodeInfo {
             self.non_zero_memory_bytes.saturating_sub(requests.non_zero_memory_bytes);
         self.pod_count -= 1;
         assert!(self.pod_count >= 0, "a pod leaves only the node that it was added to");
+        if let Some(at) = self.pods.iter().rposition(|other| other.uid == pod.uid) {
+            self.pods.remove(at);
+        }
         for port in &pod.shape.ports {
             if let Some(at) = self.ports.iter().position(|p| p == port) {
                 self.ports.swap_remove(at);

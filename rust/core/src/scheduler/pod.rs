@@ -8,6 +8,7 @@ use super::manifest;
 use super::node::{Effect, Taint};
 use super::node_selector::Term;
 use super::requests::PodRequests;
+use super::time;
 use super::SchedulerError;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
@@ -75,6 +76,9 @@ impl Toleration {
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodShape {
     pub requests: PodRequests,
+    pub namespace: Symbol,
+    /// Sorted by key.
+    pub labels: Vec<(Symbol, Symbol)>,
     pub ports: Vec<HostPort>,
     pub tolerations: Vec<Toleration>,
     pub node_selector: Vec<(Symbol, Symbol)>,
@@ -97,6 +101,12 @@ impl PodShape {
         let preferred =
             affinity.and_then(|a| a.preferred_during_scheduling_ignored_during_execution.as_ref());
         let mut shape = PodShape { requests: PodRequests::of(pod, symbols, owner)?, ..PodShape::default() };
+        let meta = pod.metadata.as_ref();
+        shape.namespace = symbols.intern(meta.and_then(|m| m.namespace.as_deref()).unwrap_or_default());
+        for (key, value) in meta.and_then(|m| m.labels.as_ref()).into_iter().flatten() {
+            shape.labels.push((symbols.intern(key), symbols.intern(value)));
+        }
+        shape.labels.sort_unstable();
         shape.ports = host_ports(spec, symbols);
         shape.tolerations =
             spec.tolerations.iter().flatten().map(|t| Toleration::parse(t, symbols)).collect();
@@ -149,6 +159,12 @@ pub struct PodInfo {
     /// Succeeded or Failed: it uses nothing any more.
     pub is_terminal: bool,
     pub gates: Vec<Arc<str>>,
+    /// preemptionPolicy is Never.
+    pub is_never_preempting: bool,
+    /// When its kubelet took it, in seconds since the epoch.
+    pub start_s: Option<f64>,
+    /// The name of its PodGroup, "" for a pod of its own.
+    pub group: Arc<str>,
     pub shape: Arc<PodShape>,
 }
 
@@ -211,6 +227,11 @@ impl PodInfo {
             is_deleted: meta.deletion_timestamp.is_some(),
             is_terminal: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             gates: gates.map(|g| Arc::from(g.name.as_deref().unwrap_or_default())).collect(),
+            is_never_preempting: spec.preemption_policy.as_deref() == Some("Never"),
+            start_s: status.start_time.as_deref().and_then(time::seconds),
+            group: Arc::from(
+                spec.scheduling_group.as_ref().and_then(|g| g.pod_group_name.as_deref()).unwrap_or_default(),
+            ),
             shape,
         })
     }

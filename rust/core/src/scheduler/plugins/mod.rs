@@ -1,6 +1,6 @@
-//! The plugins of the default profile, one file each.
+//! The in-tree plugins, one file each.
 //!
-//! Invariant: `defaults` lists them in kube-scheduler's MultiPoint order with its weights.
+//! Invariant: `make` knows every plugin that the default profile names and that has anything to decide.
 
 mod default_binder;
 mod node_affinity;
@@ -16,21 +16,32 @@ mod taint_toleration;
 pub use default_binder::binding;
 pub use priority_sort::ActiveKey;
 
+use super::config::Profile;
 use super::framework::{Plugin, NODE_SCORE_MAX};
 use super::interner::Interner;
+use super::SchedulerError;
+use serde_json::Value;
 
-/// Plugins and weights; 0 where nothing is scored.
-pub fn defaults(symbols: &mut Interner) -> Vec<(Box<dyn Plugin>, i64)> {
-    vec![
-        (Box::new(scheduling_gates::SchedulingGates), 0),
-        (Box::new(node_unschedulable::NodeUnschedulable::new(symbols)), 0),
-        (Box::new(node_name::NodeName), 0),
-        (Box::new(taint_toleration::TaintToleration), 3),
-        (Box::new(node_affinity::NodeAffinity), 2),
-        (Box::new(node_ports::NodePorts), 0),
-        (Box::new(node_resources_fit::NodeResourcesFit::new(symbols)), 1),
-        (Box::new(node_resources_balanced_allocation::NodeResourcesBalancedAllocation), 1),
-    ]
+/// The in-tree plugin of that name; None for one that has nothing to decide here.
+pub fn make(
+    name: &str,
+    _args: &Value,
+    _profile: &Profile,
+    symbols: &mut Interner,
+) -> Result<Option<Box<dyn Plugin>>, SchedulerError> {
+    Ok(Some(match name {
+        "SchedulingGates" => Box::new(scheduling_gates::SchedulingGates),
+        "NodeUnschedulable" => Box::new(node_unschedulable::NodeUnschedulable::new(symbols)),
+        "NodeName" => Box::new(node_name::NodeName),
+        "TaintToleration" => Box::new(taint_toleration::TaintToleration),
+        "NodeAffinity" => Box::new(node_affinity::NodeAffinity),
+        "NodePorts" => Box::new(node_ports::NodePorts),
+        "NodeResourcesFit" => Box::new(node_resources_fit::NodeResourcesFit::new(symbols)),
+        "NodeResourcesBalancedAllocation" => {
+            Box::new(node_resources_balanced_allocation::NodeResourcesBalancedAllocation)
+        }
+        _ => return Ok(None),
+    }))
 }
 
 /// Stretches scores so that the highest becomes 100; `is_reversed` turns them round, so that the lowest wins.

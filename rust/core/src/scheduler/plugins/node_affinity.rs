@@ -1,9 +1,9 @@
 //! NodeAffinity: nodeSelector and required terms refuse, preferred terms add their weights.
 
 use super::normalize_by_max;
-use crate::scheduler::cache::Cache;
+use crate::scheduler::cache::Slot;
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, Plugin, Point, PreFilter, Rejection};
+use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, PreScore, Rejection, World};
 use crate::scheduler::interner::Symbol;
 use crate::scheduler::node::{NodeFacts, NodeInfo};
 use crate::scheduler::pod::{PodInfo, PodShape};
@@ -30,45 +30,65 @@ fn named_nodes(shape: &PodShape) -> Option<Vec<Symbol>> {
 }
 
 impl Plugin for NodeAffinity {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "NodeAffinity"
     }
 
-    fn points(&self) -> &'static [Point] {
-        &[Point::PreFilter, Point::Filter, Point::Score]
-    }
-
-    fn pre_filter(&self, pod: &PodInfo, _cache: &Cache) -> PreFilter {
+    fn pre_filter(&self, pod: &PodInfo, _world: &World) -> PreFilter {
         if pod.shape.node_selector.is_empty() && pod.shape.required_terms.is_none() {
             return PreFilter::Skip;
         }
         match named_nodes(&pod.shape) {
-            None => PreFilter::Run,
+            None => PreFilter::Run(None),
             Some(names) if names.is_empty() => {
                 PreFilter::Refuse(Code::UnschedulableAndUnresolvable, REASON_CONFLICT.to_owned())
             }
-            Some(names) => PreFilter::Nodes(names),
+            Some(names) => PreFilter::Nodes(names, None),
         }
     }
 
-    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+    fn filter(
+        &self,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        rejection: &mut Rejection,
+    ) -> bool {
         admits(&pod.shape, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
     }
 
-    fn pre_score(&self, pod: &PodInfo) -> bool {
-        !pod.shape.preferred_terms.is_empty()
+    fn pre_score(
+        &self,
+        pod: &PodInfo,
+        _nodes: &[Slot],
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+    ) -> PreScore {
+        if pod.shape.preferred_terms.is_empty() {
+            PreScore::Skip
+        } else {
+            PreScore::Keep
+        }
     }
 
-    fn score(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+    fn score(&self, pod: &PodInfo, node: &NodeInfo, _state: Option<&dyn CycleState>, _world: &World) -> i64 {
         let matching = pod.shape.preferred_terms.iter().filter(|(_, term)| term.matches(&node.facts));
         matching.map(|(weight, _)| weight).sum()
     }
 
-    fn normalize(&self, scores: &mut [i64]) {
+    fn normalize(
+        &self,
+        _pod: &PodInfo,
+        _nodes: &[Slot],
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        scores: &mut [i64],
+    ) {
         normalize_by_max(scores, false);
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
         event.makes_true(|node| admits(&pod.shape, node))
     }
 }

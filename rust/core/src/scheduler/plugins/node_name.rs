@@ -1,7 +1,7 @@
 //! NodeName: a pod that names its node fits no other.
 
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, Plugin, Point, Rejection};
+use crate::scheduler::framework::{Code, CycleState, Plugin, Rejection, World};
 use crate::scheduler::interner::{Symbol, EMPTY};
 use crate::scheduler::node::NodeInfo;
 use crate::scheduler::pod::PodInfo;
@@ -15,19 +15,22 @@ fn admits(pod: &PodInfo, node: Symbol) -> bool {
 }
 
 impl Plugin for NodeName {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "NodeName"
     }
 
-    fn points(&self) -> &'static [Point] {
-        &[Point::Filter]
-    }
-
-    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+    fn filter(
+        &self,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        rejection: &mut Rejection,
+    ) -> bool {
         admits(pod, node.facts.name) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
         matches!(event, ClusterEvent::NodeAdded { node } if admits(pod, node.name))
     }
 }

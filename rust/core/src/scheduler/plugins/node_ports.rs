@@ -1,8 +1,7 @@
 //! NodePorts: two pods of one node never share a host port.
 
-use crate::scheduler::cache::Cache;
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, Plugin, Point, PreFilter, Rejection};
+use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, Rejection, World};
 use crate::scheduler::node::NodeInfo;
 use crate::scheduler::pod::PodInfo;
 
@@ -11,28 +10,31 @@ const REASON: &str = "node(s) didn't have free ports for the requested pod ports
 pub struct NodePorts;
 
 impl Plugin for NodePorts {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "NodePorts"
     }
 
-    fn points(&self) -> &'static [Point] {
-        &[Point::PreFilter, Point::Filter]
-    }
-
-    fn pre_filter(&self, pod: &PodInfo, _cache: &Cache) -> PreFilter {
+    fn pre_filter(&self, pod: &PodInfo, _world: &World) -> PreFilter {
         if pod.shape.ports.is_empty() {
             PreFilter::Skip
         } else {
-            PreFilter::Run
+            PreFilter::Run(None)
         }
     }
 
-    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+    fn filter(
+        &self,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        rejection: &mut Rejection,
+    ) -> bool {
         let is_free = !pod.shape.ports.iter().any(|port| node.has_conflict(port));
         is_free || rejection.refuse(Code::Unschedulable, REASON)
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
         match event {
             ClusterEvent::NodeAdded { .. } => true,
             ClusterEvent::AssignedPodDeleted { pod: gone } => {

@@ -2,7 +2,8 @@
 //!
 //! 75 means "changes nothing". Uses true requests, without fallbacks. The only plugin that works in floating point.
 
-use crate::scheduler::framework::{Plugin, Point};
+use crate::scheduler::cache::Slot;
+use crate::scheduler::framework::{CycleState, Plugin, PreScore, World};
 use crate::scheduler::node::NodeInfo;
 use crate::scheduler::pod::PodInfo;
 
@@ -21,20 +22,26 @@ fn balance(milli_cpu: i64, memory_bytes: i64, node: &NodeInfo) -> i64 {
 }
 
 impl Plugin for NodeResourcesBalancedAllocation {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "NodeResourcesBalancedAllocation"
     }
 
-    fn points(&self) -> &'static [Point] {
-        &[Point::Score]
-    }
-
-    fn pre_score(&self, pod: &PodInfo) -> bool {
+    fn pre_score(
+        &self,
+        pod: &PodInfo,
+        _nodes: &[Slot],
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+    ) -> PreScore {
         let wanted = &pod.shape.requests.requested;
-        wanted.milli_cpu != 0 || wanted.memory_bytes != 0
+        if wanted.milli_cpu != 0 || wanted.memory_bytes != 0 {
+            PreScore::Keep
+        } else {
+            PreScore::Skip
+        }
     }
 
-    fn score(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+    fn score(&self, pod: &PodInfo, node: &NodeInfo, _state: Option<&dyn CycleState>, _world: &World) -> i64 {
         let (used, wanted) = (&node.requested, &pod.shape.requests.requested);
         let without = balance(used.milli_cpu, used.memory_bytes, node);
         let with = balance(

@@ -2,7 +2,7 @@
 //! alike).
 
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, Plugin, Point, Reason, Rejection, NODE_SCORE_MAX};
+use crate::scheduler::framework::{Code, CycleState, Plugin, Reason, Rejection, World, NODE_SCORE_MAX};
 use crate::scheduler::interner::{Interner, Symbol};
 use crate::scheduler::node::{NodeFacts, NodeInfo};
 use crate::scheduler::pod::PodInfo;
@@ -77,15 +77,18 @@ fn least_requested(capacity: i64, requested: i64) -> Option<i64> {
 }
 
 impl Plugin for NodeResourcesFit {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "NodeResourcesFit"
     }
 
-    fn points(&self) -> &'static [Point] {
-        &[Point::Filter, Point::Score]
-    }
-
-    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+    fn filter(
+        &self,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        rejection: &mut Rejection,
+    ) -> bool {
         let (wanted, has) = (&pod.shape.requests.spec, &node.facts.allocatable);
         rejection.code = Code::Unschedulable;
         if node.pod_count + 1 > has.pods {
@@ -102,7 +105,7 @@ impl Plugin for NodeResourcesFit {
         rejection.reasons.is_empty()
     }
 
-    fn score(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+    fn score(&self, pod: &PodInfo, node: &NodeInfo, _state: Option<&dyn CycleState>, _world: &World) -> i64 {
         let (wanted, has) = (&pod.shape.requests, &node.facts.allocatable);
         let cpu = node.non_zero_milli_cpu.saturating_add(wanted.scored_milli_cpu);
         let memory = node.non_zero_memory_bytes.saturating_add(wanted.scored_memory_bytes);
@@ -113,17 +116,18 @@ impl Plugin for NodeResourcesFit {
         }
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
         match event {
             ClusterEvent::NodeAdded { node } => self.fits_empty(pod, node),
             ClusterEvent::NodeUpdated { old, node } => {
                 self.fits_empty(pod, node) && self.has_grown(pod, old, node)
             }
             ClusterEvent::AssignedPodDeleted { .. } => true,
-            ClusterEvent::AssignedPodScaledDown { old, pod: shrunk } => {
+            ClusterEvent::AssignedPodUpdated { old, pod: shrunk } => {
                 let (before, after) = (&old.shape.requests.requested, &shrunk.shape.requests.requested);
                 self.asked(&pod.shape.requests.spec, before, after).any(|(_, _, was, is)| was > is)
             }
+            _ => false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! NodeUnschedulable: cordoned nodes take only pods that tolerate it.
 
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, Plugin, Point, Rejection};
+use crate::scheduler::framework::{Code, CycleState, Plugin, Rejection, World};
 use crate::scheduler::interner::{Interner, EMPTY};
 use crate::scheduler::node::{Effect, NodeFacts, NodeInfo, Taint};
 use crate::scheduler::pod::PodInfo;
@@ -24,19 +24,22 @@ impl NodeUnschedulable {
 }
 
 impl Plugin for NodeUnschedulable {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "NodeUnschedulable"
     }
 
-    fn points(&self) -> &'static [Point] {
-        &[Point::Filter]
-    }
-
-    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+    fn filter(
+        &self,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        rejection: &mut Rejection,
+    ) -> bool {
         self.admits(pod, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
         event.makes_true(|node| self.admits(pod, node))
     }
 }

@@ -1,8 +1,9 @@
 //! TaintToleration: untolerated NoSchedule and NoExecute taints refuse, PreferNoSchedule ones cost score.
 
 use super::normalize_by_max;
+use crate::scheduler::cache::Slot;
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, Plugin, Point, Rejection};
+use crate::scheduler::framework::{Code, CycleState, Plugin, Rejection, World};
 use crate::scheduler::node::{Effect, NodeFacts, NodeInfo};
 use crate::scheduler::pod::{PodInfo, PodShape};
 
@@ -22,27 +23,37 @@ fn untolerated_count(shape: &PodShape, node: &NodeFacts) -> i64 {
 }
 
 impl Plugin for TaintToleration {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "TaintToleration"
     }
 
-    fn points(&self) -> &'static [Point] {
-        &[Point::Filter, Point::Score]
-    }
-
-    fn filter(&self, pod: &PodInfo, node: &NodeInfo, rejection: &mut Rejection) -> bool {
+    fn filter(
+        &self,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        rejection: &mut Rejection,
+    ) -> bool {
         admits(pod, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
     }
 
-    fn score(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
+    fn score(&self, pod: &PodInfo, node: &NodeInfo, _state: Option<&dyn CycleState>, _world: &World) -> i64 {
         untolerated_count(&pod.shape, &node.facts)
     }
 
-    fn normalize(&self, scores: &mut [i64]) {
+    fn normalize(
+        &self,
+        _pod: &PodInfo,
+        _nodes: &[Slot],
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+        scores: &mut [i64],
+    ) {
         normalize_by_max(scores, true);
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
         event.makes_true(|node| admits(pod, node))
     }
 }
