@@ -19,6 +19,7 @@ from pyk8s.reference.scheduler.images import PodImages
 from pyk8s.reference.scheduler.node import Taint
 from pyk8s.reference.scheduler.node_selector import Term, decimal, node_affinity_terms
 from pyk8s.reference.scheduler.requests import PodRequests
+from pyk8s.reference.scheduler.volumes import PodVolumes
 
 Json = Mapping[str, Any]
 
@@ -87,6 +88,7 @@ class PodShape:
     images: PodImages = field(default_factory=PodImages)
     features: frozenset[str] = frozenset()
     """What its node must declare."""
+    volumes: PodVolumes = field(default_factory=PodVolumes)
 
     def tolerates(self, taint: Taint, *, is_comparing: bool = False) -> bool:
         return any(toleration.tolerates(taint, is_comparing=is_comparing) for toleration in self.tolerations)
@@ -107,6 +109,7 @@ class PodShape:
             preferred_terms=preferred_terms,
             images=PodImages.parse(spec),
             features=inferred_features(spec),
+            volumes=PodVolumes.parse(pod),
         )
 
 

@@ -142,8 +142,7 @@ class Replay:
         spec = {**pod["spec"], "nodeName": node}
         status = {key: value for key, value in pod.get("status", {}).items() if key != "nominatedNodeName"}
         if step.get("running"):
-            status["startTime"] = step["running"]
-            status["phase"] = "Running"
+            status |= {"phase": "Running", **step["running"]}
         self._bind_volumes(step, pod, node)
         self._allocate(step, pod)
         self._set("pods", {**pod, "spec": spec, "status": status})
@@ -153,7 +152,7 @@ class Replay:
             namespace = pod["metadata"].get("namespace", "default")
             key = claim_key if "/" in claim_key else f"{namespace}/{claim_key}"
             claim = self._objects["pvcs", key]
-            volume = self._objects.get(("pvs", volume_name)) or _provisioned(volume_name, claim, node)
+            volume = self._objects.get(("pvs", volume_name)) or self._provisioned(volume_name, claim, node)
             meta = claim["metadata"]
             reference = {"kind": "PersistentVolumeClaim", "namespace": meta["namespace"], "name": meta["name"]}
             bound = {**volume, "spec": {**volume["spec"], "claimRef": reference}, "status": {"phase": "Bound"}}
@@ -168,6 +167,22 @@ class Replay:
                     "status": {"phase": "Bound"},
                 },
             )
+
+    def _provisioned(self, name: str, claim: Json, node: str) -> Json:
+        """A volume that came into being on the chosen node."""
+        terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}]
+        spec = claim["spec"]
+        driver = self._objects["storageclasses", spec["storageClassName"]]["provisioner"]
+        return {
+            "metadata": {"name": name},
+            "spec": {
+                "capacity": spec["resources"]["requests"],
+                "accessModes": spec.get("accessModes", []),
+                "storageClassName": spec["storageClassName"],
+                "csi": {"driver": driver, "volumeHandle": name},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
+            },
+        }
 
     def _allocate(self, step: Json, pod: Json) -> None:
         """What the claims hold after the pod was bound, as recorded."""
@@ -257,22 +272,6 @@ def _without_gates(pod: Json, step: Json) -> Json:
         left = step.get("leftGates") or []
         spec["schedulingGates"] = [gate for gate in spec.get("schedulingGates", []) if gate["name"] in left]
     return {**pod, "spec": spec}
-
-
-def _provisioned(name: str, claim: Json, node: str) -> Json:
-    """A volume that came into being on the chosen node."""
-    terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}]
-    spec = claim["spec"]
-    return {
-        "metadata": {"name": name},
-        "spec": {
-            "capacity": spec["resources"]["requests"],
-            "accessModes": spec.get("accessModes", []),
-            "storageClassName": spec.get("storageClassName", ""),
-            "csi": {"driver": "provisioned.example.com", "volumeHandle": name},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
-        },
-    }
 
 
 def _key(obj: Json) -> str:

@@ -14,8 +14,12 @@ from pyk8s.reference.scheduler.plugins.node_ports import NodePorts
 from pyk8s.reference.scheduler.plugins.node_resources_balanced_allocation import NodeResourcesBalancedAllocation
 from pyk8s.reference.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from pyk8s.reference.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from pyk8s.reference.scheduler.plugins.node_volume_limits import NodeVolumeLimits
 from pyk8s.reference.scheduler.plugins.scheduling_gates import SchedulingGates
 from pyk8s.reference.scheduler.plugins.taint_toleration import TaintToleration
+from pyk8s.reference.scheduler.plugins.volume_binding import VolumeBinding
+from pyk8s.reference.scheduler.plugins.volume_restrictions import VolumeRestrictions
+from pyk8s.reference.scheduler.plugins.volume_zone import VolumeZone
 
 KINDS: dict[str, type[Plugin]] = {
     kind.name: kind
@@ -30,5 +34,9 @@ KINDS: dict[str, type[Plugin]] = {
         NodeResourcesBalancedAllocation,
         ImageLocality,
         NodeDeclaredFeatures,
+        VolumeRestrictions,
+        NodeVolumeLimits,
+        VolumeBinding,
+        VolumeZone,
     )
 }

@@ -1,0 +1,153 @@
+"""NodeVolumeLimits: no node gets more volumes of a CSI driver than the driver can attach there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from pyk8s.errors import SelectorError
+from pyk8s.reference.scheduler.claims import Claim, claim_of, foreign_message, is_own_claim, not_found
+from pyk8s.reference.scheduler.event import AssignedPodDeleted, ClusterEvent, ObjectChanged
+from pyk8s.reference.scheduler.framework import Plugin, PreFilter, Rejection, Run, Skip, State, World
+from pyk8s.reference.scheduler.node import NodeInfo
+from pyk8s.reference.scheduler.objects import Objects
+from pyk8s.reference.scheduler.pod import PodInfo
+from pyk8s.reference.scheduler.volumes import MIGRATED, Attachable, PodVolumes, migrated
+
+Json = Mapping[str, Any]
+
+REASON = "node(s) exceed max volume count"
+MIGRATED_PLUGINS = "storage.alpha.kubernetes.io/migrated-plugins"
+
+
+def limits(csi_node: Json | None) -> dict[str, int]:
+    """How many volumes each driver can attach to the node, where it says so."""
+    drivers = ((csi_node or {}).get("spec") or {}).get("drivers") or ()
+    counts = {driver.get("name") or "": (driver.get("allocatable") or {}).get("count") for driver in drivers}
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def attachable(claim: Claim, objects: Objects) -> Attachable | None:
+    """The claim's volume as its driver knows it; one that does not exist yet goes by the claim's name."""
+    volume = objects.get("PersistentVolume", claim.volume_name) if claim.volume_name else None
+    if volume is not None:
+        spec = volume.get("spec") or {}
+        csi = spec.get("csi")
+        return migrated(spec) if csi is None else Attachable(csi.get("driver") or "", csi.get("volumeHandle") or "")
+    storage_class = objects.get("StorageClass", claim.class_name) if claim.class_name else None
+    if storage_class is None:
+        return None
+    provisioner = storage_class.get("provisioner") or ""
+    # No volume's handle has a space in it, so none can be taken for a volume that is yet to be made.
+    handle = f"to be made for {claim.key}"
+    for plugin, driver, _ in MIGRATED.values():
+        if provisioner == plugin:
+            return Attachable(driver, handle, plugin)
+    return Attachable(provisioner, handle)
+
+
+def wanted(pod: PodInfo, objects: Objects) -> list[Attachable] | Rejection:
+    """What the pod would have attached; a rejection when it cannot be told."""
+    found = list(pod.shape.volumes.inline)
+    for reference in pod.shape.volumes.claims:
+        if not reference.name:
+            return Rejection("Error", ["PersistentVolumeClaim had no name"])
+        try:
+            claim = claim_of(pod, reference, objects)
+        except SelectorError as error:
+            return Rejection("Error", [str(error)])
+        if claim is None:
+            text = f"looking up PVC {pod.namespace}/{reference.name}: "
+            text += not_found("persistentvolumeclaim", reference.name)
+            return Rejection("UnschedulableAndUnresolvable", [text])
+        if reference.is_ephemeral and not claim.is_made_for(pod):
+            return Rejection("Error", [foreign_message(claim, pod)])
+        volume = attachable(claim, objects)
+        if volume is not None:
+            found.append(volume)
+    return found
+
+
+def held(pod: PodInfo, objects: Objects) -> list[Attachable]:
+    """What a pod that is on a node has attached; claims that are not there any more do not count."""
+    found = list(pod.shape.volumes.inline)
+    for reference in pod.shape.volumes.claims:
+        obj = objects.get("PersistentVolumeClaim", f"{pod.namespace}/{reference.name}")
+        volume = attachable(Claim.parse(obj), objects) if obj is not None else None
+        if volume is not None:
+            found.append(volume)
+    return found
+
+
+def attached(node_name: str, objects: Objects) -> list[Attachable]:
+    """What VolumeAttachments say is attached to the node."""
+    found = []
+    for _, obj in objects.all("VolumeAttachment"):
+        spec = obj.get("spec") or {}
+        if spec.get("nodeName") == node_name and spec.get("attacher"):
+            volume = objects.get("PersistentVolume", (spec.get("source") or {}).get("persistentVolumeName") or "")
+            handle = (((volume or {}).get("spec") or {}).get("csi") or {}).get("volumeHandle")
+            if handle:
+                found.append(Attachable(spec["attacher"], handle))
+    return found
+
+
+class NodeVolumeLimits(Plugin):
+    name = "NodeVolumeLimits"
+
+    def pre_filter(self, pod: PodInfo, world: World) -> PreFilter:
+        if not pod.shape.volumes.claims and not pod.shape.volumes.inline:
+            return Skip()
+        return Run(wanted(pod, world.objects))
+
+    def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
+        if isinstance(state, Rejection):
+            return state
+        csi_node = world.objects.get("CSINode", node.facts.name)
+        limit = limits(csi_node)
+        plugins = _migrated_plugins(csi_node)
+        new = _counted(state, plugins)
+        if not new or not limit:
+            return None
+        there = _counted([v for other in node.pods for v in held(other, world.objects)], plugins)
+        there |= _counted(attached(node.facts.name, world.objects), plugins)
+        used = Counter(driver for driver, _ in there)
+        more = Counter(driver for driver, _ in new - there)
+        if any(driver in limit and used[driver] + count > limit[driver] for driver, count in more.items()):
+            return Rejection("Unschedulable", [REASON])
+        return None
+
+    def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
+        match event:
+            case AssignedPodDeleted(gone):
+                return bool(gone.shape.volumes.claims or gone.shape.volumes.inline)
+            case ObjectChanged("CSINode", None, _):
+                return True
+            case ObjectChanged("CSINode", old, new) if old is not None and new is not None:
+                before = limits(old)
+                return any(count > before.get(driver, count) for driver, count in limits(new).items())
+            case ObjectChanged("PersistentVolumeClaim", None, _):
+                return is_own_claim(pod, event)
+            case ObjectChanged("VolumeAttachment", old, None):
+                return _may_free(old, pod.shape.volumes)
+        return False
+
+
+def _migrated_plugins(csi_node: Json | None) -> set[str]:
+    annotations = ((csi_node or {}).get("metadata") or {}).get("annotations") or {}
+    return set((annotations.get(MIGRATED_PLUGINS) or "").split(","))
+
+
+def _counted(volumes: list[Attachable], plugins: set[str]) -> set[tuple[str, str]]:
+    """(driver, handle) of each volume that counts on a node with these plugins migrated."""
+    return {
+        (volume.driver, volume.handle)
+        for volume in volumes
+        if volume.driver and volume.handle and (not volume.plugin or volume.plugin in plugins)
+    }
+
+
+def _may_free(attachment: Json | None, volumes: PodVolumes) -> bool:
+    attacher = ((attachment or {}).get("spec") or {}).get("attacher")
+    return bool(volumes.claims) or any(volume.driver == attacher for volume in volumes.inline)
