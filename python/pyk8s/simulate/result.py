@@ -1,0 +1,136 @@
+"""Running a plan with every scheduler, and the result as one JSON document.
+
+Always true: the same plan and configurations give the same bytes; nothing of the machine or of the present is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+from pyk8s import core
+from pyk8s.core.scheduler_interface import SchedulerEngine
+from pyk8s.simulate.assertions import check_assertions, judge
+from pyk8s.simulate.node_events import NodeEvents
+from pyk8s.simulate.plan import Plan
+from pyk8s.simulate.problems import ScenarioError
+from pyk8s.simulate.simulation import Progress, Simulation
+from pyk8s.simulate.summary import metrics, summary
+
+Json = dict[str, Any]
+ProgressOf = Callable[[str], Progress | None]
+"""What is told of the progress of the scheduler of this name."""
+
+VERSION = "v1"
+NODES_TOLD_MAX = 2_000
+"""Nodes whose fill stands in the result one by one; of more, the first ones."""
+REASONS_TOLD_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A scheduler that takes part: ``config`` is a compiled configuration, b"" for the engine's defaults."""
+
+    name: str
+    config: bytes = b""
+
+
+def run_plan(
+    plan: Plan,
+    contenders: Sequence[Contender],
+    source: str,
+    *,
+    progress: Callable[[str], Progress | None] | None = None,
+) -> Json:
+    """The result of a scenario.
+
+    Args:
+        progress: asked once per scheduler for what is told of its progress.
+    Raises:
+        ScenarioError: an assertion names what there is not; nothing was run.
+    """
+    check_plan(plan, source)
+    runs = [run_one(plan, contender, progress(contender.name) if progress else None) for contender in contenders]
+    results = {run["name"]: metrics(run["summary"]) for run in runs}
+    return {
+        "version": VERSION,
+        "scenario": _scenario(plan),
+        "schedulers": runs,
+        "assertions": judge(plan.scenario, results),
+        "warnings": list(plan.warnings),
+    }
+
+
+def check_plan(plan: Plan, source: str) -> None:
+    """The last check before anything runs. Raises ScenarioError."""
+    unstarted = Simulation(plan, engine(Contender("")))
+    problems = check_assertions(plan.scenario, metrics(summary(unstarted)))
+    if problems:
+        raise ScenarioError(source, problems)
+
+
+def engine(contender: Contender, seed: int = 0) -> SchedulerEngine:
+    made: SchedulerEngine = core.SchedulerEngine(config=contender.config, seed=seed)
+    return made
+
+
+def run_one(plan: Plan, contender: Contender, progress: Progress | None = None) -> Json:
+    simulation = Simulation(plan, engine(contender, plan.scenario.seed))
+    simulation.begin()
+    NodeEvents(simulation).plan()
+    measure = simulation.run(progress)
+    return {
+        "name": contender.name,
+        "summary": summary(simulation),
+        "reasons": [
+            {"reason": reason, "attempts": count}
+            for reason, count in sorted(measure.reasons.items(), key=lambda entry: (-entry[1], entry[0]))[
+                :REASONS_TOLD_MAX
+            ]
+        ],
+        "series": asdict(measure.series),
+        "heat_rows": measure.accounts.row_labels(),
+        "nodes": _nodes(simulation),
+    }
+
+
+def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:REASONS_TOLD_MAX]
+
+
+def _scenario(plan: Plan) -> Json:
+    scenario = plan.scenario
+    return {
+        "name": scenario.name,
+        "description": scenario.description,
+        "seed": scenario.seed,
+        "start": scenario.start,
+        "nodes": plan.node_count,
+        "resources": list(plan.resources),
+        "probe": dict(plan.probe),
+    }
+
+
+def _nodes(simulation: Simulation) -> list[Json]:
+    """What every node has given away at the end, as shares."""
+    resources = simulation.state.resources
+    return [
+        {
+            "name": node.name,
+            "pods": len(node.pods),
+            "fill": {
+                name: round(given / have, 4)
+                for name, given, have in zip(resources, node.requested, node.allocatable, strict=True)
+                if have
+            },
+        }
+        for node in list(simulation.state.nodes.values())[:NODES_TOLD_MAX]
+    ]
+
+
+def to_bytes(result: Json) -> bytes:
+    """The document as it is written to files."""
+    return orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n"

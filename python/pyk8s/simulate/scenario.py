@@ -1,0 +1,108 @@
+"""A scenario: a cluster, what runs on it, what happens to it over time, the schedulers to compare, what must hold.
+
+Always true: a `Scenario` that was made is consistent in itself; the files that it names are checked when they are read
+(see `scenario_file`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pyk8s.simulate.duration import Duration
+from pyk8s.simulate.model import Amounts, Json, Model, Name
+from pyk8s.simulate.scenario_cluster import Cluster, NodeEvent, NodeFailures
+from pyk8s.simulate.scenario_workload import Trace, Workload
+
+WORKLOADS_MAX = 10_000
+EVENTS_MAX = 100_000
+SCHEDULERS_MAX = 20
+
+
+class SchedulerChoice(Model):
+    """A scheduler to run the scenario with: a ready-made profile, or a KubeSchedulerConfiguration file."""
+
+    name: Name
+    config: Annotated[str, Field(description="a KubeSchedulerConfiguration file; default: the profile so named")] = ""
+
+
+def _by_name(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Assertion(Model):
+    """What must hold of a result; see docs/simulate.md for the metrics."""
+
+    metric: Annotated[str, Field(description="such as pending.end, wait_s.p99, utilization.cpu.mean")]
+    equals: float | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+    schedulers: Annotated[list[str], Field(description="default: all")] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.equals is None and self.at_most is None and self.at_least is None:
+            raise ValueError("nothing is asked of the metric; allowed: equals, atMost, atLeast")
+        return self
+
+
+class Scenario(Model):
+    name: Name = "scenario"
+    description: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    start: Annotated[str, Field(description="the moment 0, RFC 3339")] = "2026-01-01T00:00:00Z"
+    duration: Annotated[Duration | None, Field(description="default: until nothing happens any more")] = None
+    sample: Annotated[Duration | None, Field(description="between two points of the curves")] = None
+    probe: Annotated[
+        Amounts,
+        Field(description="the pod whose room measures fragmentation; default: the largest one"),
+    ] = Field(default={})
+    evict_after: Annotated[
+        Duration,
+        Field(description="from a node's failure until its pods come again: 40s grace, 300s toleration"),
+    ] = 340.0
+    cluster: Cluster
+    workloads: Annotated[list[Workload], Field(max_length=WORKLOADS_MAX)] = Field(default=[])
+    traces: list[Trace] = Field(default=[])
+    events: Annotated[list[NodeEvent], Field(max_length=EVENTS_MAX)] = Field(default=[])
+    failures: list[NodeFailures] = Field(default=[])
+    schedulers: Annotated[
+        list[Annotated[SchedulerChoice, BeforeValidator(_by_name)]], Field(min_length=1, max_length=SCHEDULERS_MAX)
+    ] = Field(default=[SchedulerChoice(name="spread")])
+    assertions: list[Assertion] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _unique("workloads", [f"{workload.namespace}/{workload.name}" for workload in self.workloads])
+        _unique("schedulers", [scheduler.name for scheduler in self.schedulers])
+        if self.duration is None and (endless := self._endless()):
+            raise ValueError(f"duration is missing, and {endless} would go on for ever; allowed: a duration such as 7d")
+        if self.duration == 0:
+            raise ValueError("duration is 0; allowed: more than that")
+        return self
+
+    def _endless(self) -> str:
+        if self.failures:
+            return "failures"
+        for index, event in enumerate(self.events):
+            if event.every is not None:
+                return f"events[{index}]"
+        for index, workload in enumerate(self.workloads):
+            if workload.arrivals and workload.arrivals.count is None and workload.arrivals.until is None:
+                return f"workloads[{index}].arrivals"
+        return ""
+
+
+def _unique(what: str, names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{what}: {name!r} is given twice; allowed: every name once")
+        seen.add(name)
+
+
+def schema() -> Json:
+    """The JSON Schema of a scenario file."""
+    made = Scenario.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "A scenario of pyk8s simulate"}
