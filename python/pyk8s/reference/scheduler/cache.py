@@ -24,15 +24,17 @@ class Cache:
         self._zones: dict[tuple[str, str], list[str]] = {}
         self._pods: dict[str, tuple[PodInfo, str]] = {}
         self._nominated: dict[str, tuple[PodInfo, str]] = {}
-        self.images = ImageCounts()
+        self._images = ImageCounts()
+        self._changed: dict[str, NodeInfo] = {}
 
     def set_node(self, facts: NodeFacts) -> NodeFacts | None:
         """Store a node's facts; returns what it was before, None when it is new."""
         node = self._node(facts.name)
         old = node.facts if node.is_present else None
         if old is not None:
-            self.images.remove(old.images)
-        self.images.add(facts.images)
+            self._images.remove(old.images)
+        self._images.add(facts.images)
+        self._changed[facts.name] = node
         node.facts, node.is_present = facts, True
         if old is None or old.zone != facts.zone:
             if old is not None:
@@ -46,10 +48,20 @@ class Cache:
         if node is None:
             return None
         node.is_present = False
-        self.images.remove(node.facts.images)
+        self._images.remove(node.facts.images)
+        self._changed.pop(name, None)
         self._leave_zone(name, node.facts.zone)
         self._drop_if_unused(node)
         return node.facts
+
+    def look(self) -> None:
+        """An attempt begins: nodes that changed since the last one learn how widespread their images are.
+
+        The others keep what they learned then, as kube-scheduler's snapshot does.
+        """
+        for node in self._changed.values():
+            node.images = self._images.spread(node.facts.images)
+        self._changed.clear()
 
     def node(self, name: str) -> NodeInfo | None:
         node = self._nodes.get(name)
@@ -80,7 +92,9 @@ class Cache:
     def set_pod(self, pod: PodInfo, node_name: str) -> PodInfo | None:
         """Count a pod on its node, moving it there when it was elsewhere; returns what it was before."""
         old = self.remove_pod(pod.uid)
-        self._node(node_name).add_pod(pod)
+        node = self._node(node_name)
+        node.add_pod(pod)
+        self._changed[node_name] = node
         self._pods[pod.uid] = pod, node_name
         return old
 
@@ -90,6 +104,7 @@ class Cache:
         pod, node_name = self._pods.pop(uid)
         node = self._nodes[node_name]
         node.remove_pod(pod)
+        self._changed[node_name] = node
         self._drop_if_unused(node)
         return pod
 
@@ -117,6 +132,7 @@ class Cache:
         if node.is_present or node.pod_count:
             return
         del self._nodes[node.facts.name]
+        self._changed.pop(node.facts.name, None)
         self._slots[node.slot] = None
         if len(self._slots) > SLOTS_BEFORE_CLOSING_UP and self._slots.count(None) * 2 > len(self._slots):
             self._slots = [kept for kept in self._slots if kept is not None]

@@ -244,6 +244,7 @@ class SchedulerEngine:
         }
 
     def _attempt(self, pod: PodInfo) -> Attempt:
+        self._cache.look()
         return self._program(pod).cycle.run(pod, self._world(), start=self._start, draw=self._random.peek())
 
     def _world(self) -> World:

@@ -7,7 +7,7 @@ Not here: what that is worth (see `plugins.image_locality`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyk8s.reference.scheduler.quantity import saturated
@@ -59,8 +59,9 @@ class ImageCounts:
     def __init__(self) -> None:
         self._states: dict[str, ImageState] = {}
 
-    def get(self, name: str) -> ImageState | None:
-        return self._states.get(name)
+    def spread(self, images: Mapping[str, int]) -> dict[str, ImageState]:
+        """What is known now of a node's images."""
+        return {name: replace(self._states[name]) for name in images if name in self._states}
 
     def add(self, images: Mapping[str, int]) -> None:
         """A node has come to have these images."""

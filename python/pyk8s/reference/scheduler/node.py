@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyk8s.errors import DecodeError
-from pyk8s.reference.scheduler.images import node_images
+from pyk8s.reference.scheduler.images import ImageState, node_images
 from pyk8s.reference.scheduler.quantity import saturated
 from pyk8s.reference.scheduler.resources import Resources
 
@@ -94,6 +94,8 @@ class NodeInfo:
     pods: list[PodInfo] = field(default_factory=list)
     """In the order in which they came."""
     slot: int = 0
+    images: dict[str, ImageState] = field(default_factory=dict)
+    """The node's images as they stood when an attempt last looked at the changed node."""
 
     def copy(self) -> NodeInfo:
         """Another node info that pods can be added to and removed from; the facts are shared."""

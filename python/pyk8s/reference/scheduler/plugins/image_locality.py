@@ -6,6 +6,7 @@ Source: kubernetes.io, "Scheduling Policies"; the figures are kube-scheduler's.
 from __future__ import annotations
 
 from pyk8s.reference.scheduler.framework import NODE_SCORE_MAX, Plugin, State, World
+from pyk8s.reference.scheduler.images import ImageState
 from pyk8s.reference.scheduler.node import NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
 from pyk8s.reference.scheduler.quantity import quotient, saturated
@@ -16,6 +17,11 @@ LEAST_BYTES = 23 * MIB
 MOST_BYTES_PER_CONTAINER = 1000 * MIB
 
 
+def worth(image: ImageState, node_count: int) -> int:
+    """An image's size, scaled down by how few nodes have it: else all pods of an image would share a node."""
+    return saturated(int(float(image.size_bytes) * (image.node_count / node_count)))
+
+
 class ImageLocality(Plugin):
     name = "ImageLocality"
 
@@ -23,13 +29,7 @@ class ImageLocality(Plugin):
         most = MOST_BYTES_PER_CONTAINER * pod.shape.images.container_count
         found = 0
         for name in pod.shape.images.names:
-            if name in node.facts.images:
-                found = saturated(found + self._worth(name, world))
+            if name in node.images:
+                found = saturated(found + worth(node.images[name], len(world.nodes)))
         placed = max(LEAST_BYTES, min(found, most))
         return quotient(NODE_SCORE_MAX * (placed - LEAST_BYTES), most - LEAST_BYTES)
-
-    def _worth(self, name: str, world: World) -> int:
-        """An image's size, scaled down by how few nodes have it: else all pods of an image would share a node."""
-        state = world.cache.images.get(name)
-        assert state is not None, "an image that a node has is counted"
-        return saturated(int(float(state.size_bytes) * (state.node_count / len(world.nodes))))
