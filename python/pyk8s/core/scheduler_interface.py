@@ -5,8 +5,10 @@ Always true: time moves only by the ``now_s`` handed in; the same calls give the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
+
+from pyk8s.core.interfaces import Notifier, Store
 
 PodReference = tuple[str, str, str]
 """(namespace, name, uid) of a pod that a decision concerns."""
@@ -149,3 +151,66 @@ class SchedulerEngine(Protocol):
 
     def counts(self) -> dict[str, int]:
         """active, backoff, unschedulable, gated, nodes, bound (assumed ones included), assumed."""
+
+
+class Step(Protocol):
+    """What one `AttachedScheduler.step` came to."""
+
+    @property
+    def attempt_count(self) -> int: ...
+    @property
+    def bound_count(self) -> int:
+        """Bindings that have been committed since the last step was told."""
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """What the caller has to carry out: refusals, preemptions, and placements with writes before their Binding."""
+
+    @property
+    def failures(self) -> list[tuple[Decision, str]]:
+        """Placements that could not be committed, and why; their pods back off and are tried again."""
+
+
+class AttachedScheduler(Protocol):
+    """A scheduler inside the store's process: reads its changes, commits bindings in batches, without a client.
+
+    What a client sees is what ``POST …/binding`` does: nodeName, the node's topology labels, the condition PodScheduled,
+    one watch event a pod, the event Scheduled. Bindings of one step are committed while the next one decides.
+    """
+
+    def __init__(
+        self,
+        engine: SchedulerEngine,
+        store: Store,
+        *,
+        prefixes: Mapping[str, str],
+        event_template: bytes = b"",
+        seed: int = 0,
+        notifier: Notifier | None = None,
+    ) -> None:
+        """
+        Args:
+            prefixes: kind -> range of its objects in the store; Pod and Node are needed, Event for events.
+            event_template: an Event as stored, with ``{name}``, ``{namespace}``, ``{pod}``, ``{uid}``, ``{version}``,
+                ``{node}``, ``{event_uid}`` and ``{now}`` where those belong; b"" writes no events.
+            seed: of the uids of events.
+            notifier: is told when there is something to take in.
+        """
+
+    def take_in(self, now_s: float, max_count: int = 100_000) -> int:
+        """Read what has changed in the store; returns the number of changes.
+
+        Raises CompactedError when it fell too far behind: attach a new engine.
+        """
+
+    def step(self, now_s: float, max_count: int = 1000) -> Step:
+        """`take_in`, then up to ``max_count`` attempts; the bindings go out, those of the step before are in."""
+
+    def settle(self, now_s: float) -> Step:
+        """Wait for the bindings on their way; makes no attempt."""
+
+    def bind(self, decision: Decision, now_s: float) -> str:
+        """Commit one placement whose writes have been made; "" or why not (it is forgotten then)."""
+
+    def close(self) -> None:
+        """Settle, and stop reading. Safe to call twice."""
