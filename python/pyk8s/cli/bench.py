@@ -23,12 +23,15 @@ def replay_scheduler() -> None:
 
     from pyk8s import core
     from pyk8s.core.scheduler_interface import SchedulerEngine
+    from pyk8s.scheduler.configuration.compile import compile_configuration
     from pyk8s.simulate.bench.replay import Replay
 
     def engine(config: bytes) -> SchedulerEngine:
         made: SchedulerEngine = core.SchedulerEngine(config=config, is_indexed=False)
         return made
 
-    scenario = json.load(sys.stdin)
-    for answer in Replay(scenario, engine, lambda manifest, gates: b"").answers():
+    def compiled(manifest: dict[str, object], gates: dict[str, bool]) -> bytes:
+        return compile_configuration(manifest, feature_gates=gates).config
+
+    for answer in Replay(json.load(sys.stdin), engine, compiled).answers():
         sys.stdout.write(json.dumps(answer) + "\n")

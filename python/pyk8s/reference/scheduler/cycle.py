@@ -183,7 +183,8 @@ def refusal(pod: PodInfo, node: NodeInfo, plan: Plan, world: World) -> tuple[Plu
     """
     guests = world.cache.nominated_to(node.facts.name, pod)
     if guests:
-        crowded, states = node.copy(), copy.deepcopy(plan.states)
+        crowded = node.copy()
+        states = {plugin: copy.deepcopy(state) for plugin, state in plan.states.items()}
         for guest in guests:
             crowded.add_pod(guest)
             for plugin, state in states.items():

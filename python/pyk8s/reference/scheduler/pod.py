@@ -18,7 +18,9 @@ from pyk8s.reference.scheduler.declared_features import inferred_features
 from pyk8s.reference.scheduler.images import PodImages
 from pyk8s.reference.scheduler.node import Taint
 from pyk8s.reference.scheduler.node_selector import Term, decimal, node_affinity_terms
+from pyk8s.reference.scheduler.pod_affinity import PodAffinity
 from pyk8s.reference.scheduler.requests import PodRequests
+from pyk8s.reference.scheduler.spread_constraints import PodSpread
 from pyk8s.reference.scheduler.volumes import PodVolumes
 
 Json = Mapping[str, Any]
@@ -85,6 +87,8 @@ class PodShape:
     """None: no required node affinity. An empty list matches no node."""
     preferred_terms: list[tuple[int, Term]] = field(default_factory=list)
     """(weight, term), without those that can add nothing."""
+    spread: PodSpread = field(default_factory=PodSpread)
+    affinity: PodAffinity = field(default_factory=PodAffinity)
     images: PodImages = field(default_factory=PodImages)
     features: frozenset[str] = frozenset()
     """What its node must declare."""
@@ -108,6 +112,8 @@ class PodShape:
             required_terms=required_terms,
             preferred_terms=preferred_terms,
             images=PodImages.parse(spec),
+            spread=PodSpread.parse(pod),
+            affinity=PodAffinity.parse(pod),
             features=inferred_features(spec),
             volumes=PodVolumes.parse(pod),
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pyk8s.reference.scheduler.framework import Plugin
 from pyk8s.reference.scheduler.plugins.image_locality import ImageLocality
+from pyk8s.reference.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pyk8s.reference.scheduler.plugins.node_affinity import NodeAffinity
 from pyk8s.reference.scheduler.plugins.node_declared_features import NodeDeclaredFeatures
 from pyk8s.reference.scheduler.plugins.node_name import NodeName
@@ -15,6 +16,7 @@ from pyk8s.reference.scheduler.plugins.node_resources_balanced_allocation import
 from pyk8s.reference.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from pyk8s.reference.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from pyk8s.reference.scheduler.plugins.node_volume_limits import NodeVolumeLimits
+from pyk8s.reference.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from pyk8s.reference.scheduler.plugins.scheduling_gates import SchedulingGates
 from pyk8s.reference.scheduler.plugins.taint_toleration import TaintToleration
 from pyk8s.reference.scheduler.plugins.volume_binding import VolumeBinding
@@ -31,6 +33,8 @@ KINDS: dict[str, type[Plugin]] = {
         NodeAffinity,
         NodePorts,
         NodeResourcesFit,
+        PodTopologySpread,
+        InterPodAffinity,
         NodeResourcesBalancedAllocation,
         ImageLocality,
         NodeDeclaredFeatures,
