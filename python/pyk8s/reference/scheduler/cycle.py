@@ -1,8 +1,8 @@
-"""One scheduling attempt: PreFilter, Filter, PostFilter or Score, and the choice among the best.
+"""One scheduling attempt: PreFilter, Filter, Score, and the choice among the best.
 
 Always true: reads the world, changes nothing of it; the caller moves the start index, assumes the pod, carries out a
 preemption.
-Not here: the queue, how preemption finds its victims (see `preemption`).
+Not here: the queue, PostFilter (see `preemption`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,10 @@ class Attempt:
     totals: list[int] = field(default_factory=list)
     states: dict[Plugin, State] = field(default_factory=dict)
     """PreFilter's, for Reserve."""
+    plan: Plan | None = None
+    """What filtering went by; None when it did not come so far as to ask PreFilter."""
     preemption: Any = None
+    """A `preemption.Preemption`, when one was tried."""
 
 
 @dataclass(slots=True)
@@ -72,6 +75,8 @@ class Plan:
     narrowing: list[Plugin]
     """Plugins that named nodes."""
     states: dict[Plugin, State]
+    ended_at: str = ""
+    """The plugin whose refusal ended PreFilter before the others were asked."""
 
 
 class Cycle:
@@ -86,7 +91,7 @@ class Cycle:
         if isinstance(plan, Attempt):
             return plan
         filters = self._framework.at("filter")
-        attempt = Attempt(skipped_filters=[f for f in filters if f not in plan.filters], states=plan.states)
+        attempt = Attempt(skipped_filters=[f for f in filters if f not in plan.filters], states=plan.states, plan=plan)
         attempt.ruled_out = _outside(plan, world)
         nominated = [node for node in plan.nodes if node.facts.name == pod.nominated_node_name]
         if nominated and refusal(pod, nominated[0], plan, world) is None:
@@ -117,19 +122,21 @@ class Cycle:
                     if plugin in plan.filters:
                         plan.filters.remove(plugin)
                 case Refuse("Unschedulable", message):
-                    refused = _refused("Unschedulable", [*before, plugin], message, world)
+                    refused = _refused("Unschedulable", [*before, plugin], message, world, plan)
                     before.append(plugin)
                 case Refuse("Error", message):
                     return Attempt(rejectors=set(), message=message, is_error=True)
                 case Refuse(code, message):
-                    return _refused(code, [plugin], message, world)
+                    plan.ended_at = plugin.name
+                    return _refused(code, [plugin], message, world, plan)
                 case Nodes(some, state):
                     plan.states[plugin] = state
                     plan.narrowing.append(plugin)
                     names = some if names is None else [name for name in names if name in some]
                     if not names:
                         message = _nothing_left(plan.narrowing)
-                        return _refused("UnschedulableAndUnresolvable", plan.narrowing, message, world)
+                        plan.ended_at = plugin.name
+                        return _refused("UnschedulableAndUnresolvable", plan.narrowing, message, world, plan)
         if refused.message:
             return refused
         if names is not None:
@@ -205,12 +212,13 @@ def _first_refusal(
     return None
 
 
-def _refused(code: Code, plugins: list[Plugin], message: str, world: World) -> Attempt:
+def _refused(code: Code, plugins: list[Plugin], message: str, world: World, plan: Plan) -> Attempt:
     names = ",".join(plugin.name for plugin in plugins)
     return Attempt(
         rejectors=set(plugins),
         message=f"0/{len(world.nodes)} nodes are available: {message}.",
         ruled_out=[(world.nodes, names, Rejection(code, [message]))],
+        plan=plan,
     )
 
 

@@ -30,6 +30,7 @@ from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.objects import KINDS, Objects, parse
 from pyk8s.reference.scheduler.plugins.default_binder import binding
 from pyk8s.reference.scheduler.pod import PodInfo
+from pyk8s.reference.scheduler.preemption import post_filter
 from pyk8s.reference.scheduler.queue import Queue, QueuedPod
 from pyk8s.reference.scheduler.random import SplitMix64
 
@@ -245,7 +246,10 @@ class SchedulerEngine:
 
     def _attempt(self, pod: PodInfo) -> Attempt:
         self._cache.look()
-        return self._program(pod).cycle.run(pod, self._world(), start=self._start, draw=self._random.peek())
+        program, world, draw = self._program(pod), self._world(), self._random.peek()
+        attempt = program.cycle.run(pod, world, start=self._start, draw=draw)
+        post_filter(program.framework, attempt, pod, world, draw=draw)
+        return attempt
 
     def _world(self) -> World:
         return World(self._cache, self._objects, self._cache.nodes(), self._now_s)

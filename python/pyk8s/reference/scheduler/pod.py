@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -155,6 +155,8 @@ class PodInfo:
     group: str
     """The name of its PodGroup, "" for a pod of its own."""
     shape: PodShape
+    is_preempted: bool = False
+    """Being deleted because the scheduler made room for another."""
 
     @classmethod
     def parse(cls, text: bytes) -> PodInfo:
@@ -184,7 +186,14 @@ class PodInfo:
             start_s=_seconds(status.get("startTime")),
             group=(spec.get("schedulingGroup") or {}).get("podGroupName") or "",
             shape=PodShape.parse(pod, f"pod {namespace}/{name}"),
+            is_preempted=meta.get("deletionTimestamp") is not None and _is_target(status.get("conditions") or ()),
         )
+
+
+def _is_target(conditions: Iterable[Json]) -> bool:
+    """True when the scheduler has chosen the pod as a victim."""
+    wanted = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}
+    return any(all(condition.get(key) == value for key, value in wanted.items()) for condition in conditions)
 
 
 def _seconds(text: str | None) -> float | None:
