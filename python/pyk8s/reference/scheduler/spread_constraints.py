@@ -55,14 +55,24 @@ def _selector(manifest: Json, labels: Mapping[str, str]) -> LabelSelector:
 class PodSpread:
     """The part of a pod's shape that spreading looks at."""
 
-    constraints: tuple[SpreadConstraint, ...] = ()
+    hard: tuple[SpreadConstraint, ...] = ()
+    soft: tuple[SpreadConstraint, ...] = ()
     owner: Owner | None = None
 
     @classmethod
     def parse(cls, pod: Json) -> PodSpread:
         meta, spec = pod.get("metadata") or {}, pod.get("spec") or {}
         constraints = parse_constraints(spec.get("topologySpreadConstraints") or (), meta.get("labels") or {})
-        return cls(constraints, None if constraints else Owner.find(meta.get("ownerReferences") or ()))
+        return cls(
+            hard=tuple(constraint for constraint in constraints if constraint.is_hard),
+            soft=tuple(constraint for constraint in constraints if not constraint.is_hard),
+            owner=None if constraints else Owner.find(meta.get("ownerReferences") or ()),
+        )
+
+    @property
+    def has_own(self) -> bool:
+        """True for a pod with constraints of its own."""
+        return bool(self.hard or self.soft)
 
 
 def parse_constraints(manifests: Iterable[Json], labels: Mapping[str, str]) -> tuple[SpreadConstraint, ...]:

@@ -10,6 +10,7 @@ use super::interner::{Symbol, EMPTY};
 use super::node::{NodeFacts, NodeInfo};
 use super::pod::PodInfo;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A node's place in the order of first appearance.
@@ -38,6 +39,8 @@ pub struct Cache {
     /// Pods for which room is being made, by the node's name.
     nominated: FxHashMap<Symbol, Vec<Arc<PodInfo>>>,
     nominations: FxHashMap<Arc<str>, Symbol>,
+    /// Nodes with pods that have affinity terms of any kind.
+    with_affinity: BTreeSet<Slot>,
 }
 
 impl Cache {
@@ -159,6 +162,11 @@ impl Cache {
         guests.filter(|g| g.uid != pod.uid && g.priority >= pod.priority).cloned().collect()
     }
 
+    /// The nodes, with an object, that have pods with affinity terms.
+    pub fn with_affinity(&self) -> impl Iterator<Item = &NodeInfo> {
+        self.with_affinity.iter().map(|slot| self.info(*slot)).filter(|node| node.is_present)
+    }
+
     pub fn pod_count(&self) -> usize {
         self.pods.len()
     }
@@ -168,13 +176,20 @@ impl Cache {
         let old = self.remove_pod(&pod.uid);
         let slot = self.slot(node_name);
         self.nodes[slot as usize].add_pod(&pod);
+        if pod.shape.affinity.has_terms() {
+            self.with_affinity.insert(slot);
+        }
         self.pods.insert(pod.uid.clone(), CachedPod { info: pod, slot });
         old
     }
 
     pub fn remove_pod(&mut self, uid: &str) -> Option<Arc<PodInfo>> {
         let cached = self.pods.remove(uid)?;
-        self.nodes[cached.slot as usize].remove_pod(&cached.info);
+        let node = &mut self.nodes[cached.slot as usize];
+        node.remove_pod(&cached.info);
+        if node.pods_with_affinity.is_empty() {
+            self.with_affinity.remove(&cached.slot);
+        }
         self.drop_if_unused(cached.slot);
         Some(cached.info)
     }
@@ -221,6 +236,8 @@ impl Cache {
         for slot in self.by_name.values_mut().chain(zones).chain(pods) {
             *slot = moved[*slot as usize];
         }
+        let with_affinity = std::mem::take(&mut self.with_affinity);
+        self.with_affinity = with_affinity.into_iter().map(|slot| moved[slot as usize]).collect();
     }
 
     fn enter_zone(&mut self, slot: Slot, zone: ZoneKey) {

@@ -162,7 +162,7 @@ impl SchedulerEngine {
     pub fn set_object(&mut self, kind: &str, json: &[u8]) -> Result<(), SchedulerError> {
         let Some(kind) = objects::known(kind) else { return Ok(()) };
         let object = objects::parse(kind, json)?;
-        let old = self.objects.set(kind, object.clone());
+        let old = self.objects.set(kind, object.clone(), &mut self.symbols);
         if old.as_ref() != Some(&object) {
             self.wake(&ClusterEvent::ObjectChanged { kind, old: old.as_deref(), new: Some(&object) });
         }
@@ -171,7 +171,7 @@ impl SchedulerEngine {
 
     pub fn remove_object(&mut self, kind: &str, key: &str) {
         let Some(kind) = objects::known(kind) else { return };
-        if let Some(old) = self.objects.remove(kind, key) {
+        if let Some(old) = self.objects.remove(kind, key, &self.symbols) {
             self.wake(&ClusterEvent::ObjectChanged { kind, old: Some(&old), new: None });
         }
     }

@@ -47,6 +47,7 @@ pub struct ObjectMeta {
     pub uid: Option<String>,
     pub labels: Option<BTreeMap<String, String>>,
     pub deletion_timestamp: Option<String>,
+    pub owner_references: Option<Vec<OwnerReference>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,6 +73,7 @@ pub struct PodSpec {
     pub scheduling_gates: Option<Vec<SchedulingGate>>,
     pub preemption_policy: Option<String>,
     pub scheduling_group: Option<SchedulingGroup>,
+    pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -120,6 +122,8 @@ pub struct SchedulingGate {
 #[serde(rename_all = "camelCase")]
 pub struct Affinity {
     pub node_affinity: Option<NodeAffinity>,
+    pub pod_affinity: Option<PodAffinity>,
+    pub pod_anti_affinity: Option<PodAffinity>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -153,6 +157,58 @@ pub struct NodeSelectorRequirement {
     pub key: Option<String>,
     pub operator: Option<String>,
     pub values: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerReference {
+    pub api_version: Option<String>,
+    pub kind: Option<String>,
+    pub name: Option<String>,
+    pub controller: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelSelector {
+    pub match_labels: Option<BTreeMap<String, String>>,
+    pub match_expressions: Option<Vec<NodeSelectorRequirement>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TopologySpreadConstraint {
+    pub topology_key: Option<String>,
+    pub max_skew: Option<i64>,
+    pub when_unsatisfiable: Option<String>,
+    pub label_selector: Option<LabelSelector>,
+    pub match_label_keys: Option<Vec<String>>,
+    pub min_domains: Option<i64>,
+    pub node_affinity_policy: Option<String>,
+    pub node_taints_policy: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodAffinity {
+    pub required_during_scheduling_ignored_during_execution: Option<Vec<PodAffinityTerm>>,
+    pub preferred_during_scheduling_ignored_during_execution: Option<Vec<WeightedPodAffinityTerm>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WeightedPodAffinityTerm {
+    pub weight: Option<i64>,
+    pub pod_affinity_term: Option<PodAffinityTerm>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodAffinityTerm {
+    pub topology_key: Option<String>,
+    pub label_selector: Option<LabelSelector>,
+    pub namespaces: Option<Vec<String>>,
+    pub namespace_selector: Option<LabelSelector>,
 }
 
 #[derive(Debug, Default, Deserialize)]

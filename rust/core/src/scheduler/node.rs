@@ -114,6 +114,9 @@ pub struct NodeInfo {
     pub ports: Vec<HostPort>,
     /// In the order in which they came.
     pub pods: Vec<Arc<PodInfo>>,
+    /// Those of the pods that have affinity terms of any kind.
+    pub pods_with_affinity: Vec<Arc<PodInfo>>,
+    pub pods_with_required_anti_affinity: Vec<Arc<PodInfo>>,
 }
 
 impl NodeInfo {
@@ -126,6 +129,12 @@ impl NodeInfo {
         self.pod_count += 1;
         self.ports.extend_from_slice(&pod.shape.ports);
         self.pods.push(pod.clone());
+        if pod.shape.affinity.has_terms() {
+            self.pods_with_affinity.push(pod.clone());
+        }
+        if !pod.shape.affinity.required_anti.is_empty() {
+            self.pods_with_required_anti_affinity.push(pod.clone());
+        }
     }
 
     pub fn remove_pod(&mut self, pod: &PodInfo) {
@@ -136,8 +145,10 @@ impl NodeInfo {
             self.non_zero_memory_bytes.saturating_sub(requests.non_zero_memory_bytes);
         self.pod_count -= 1;
         assert!(self.pod_count >= 0, "a pod leaves only the node that it was added to");
-        if let Some(at) = self.pods.iter().rposition(|other| other.uid == pod.uid) {
-            self.pods.remove(at);
+        take_out(&mut self.pods, pod);
+        if pod.shape.affinity.has_terms() {
+            take_out(&mut self.pods_with_affinity, pod);
+            take_out(&mut self.pods_with_required_anti_affinity, pod);
         }
         for port in &pod.shape.ports {
             if let Some(at) = self.ports.iter().position(|p| p == port) {
@@ -149,6 +160,12 @@ impl NodeInfo {
     /// True when a wanted host port is taken; the wildcard address conflicts with every other.
     pub fn has_conflict(&self, wanted: &HostPort) -> bool {
         self.ports.iter().any(|used| used.conflicts_with(wanted))
+    }
+}
+
+fn take_out(pods: &mut Vec<Arc<PodInfo>>, pod: &PodInfo) {
+    if let Some(at) = pods.iter().rposition(|other| other.uid == pod.uid) {
+        pods.remove(at);
     }
 }
 

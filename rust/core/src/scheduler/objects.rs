@@ -4,6 +4,9 @@
 //! until the API says something newer or the assumption is given up.
 //! Not here: nodes and pods (see `cache`), what the objects mean (the plugins that read them).
 
+use super::interner::Interner;
+use super::namespaces::Namespaces;
+use super::owners::Owners;
 use super::SchedulerError;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -70,17 +73,33 @@ impl Table {
 #[derive(Debug)]
 pub struct Objects {
     tables: Vec<Table>,
+    pub namespaces: Namespaces,
+    pub owners: Owners,
 }
 
 impl Default for Objects {
     fn default() -> Self {
-        Objects { tables: KINDS.iter().map(|_| Table::default()).collect() }
+        Objects {
+            tables: KINDS.iter().map(|_| Table::default()).collect(),
+            namespaces: Namespaces::default(),
+            owners: Owners::default(),
+        }
     }
 }
 
 impl Objects {
     /// An object as the API has it; ends what was assumed of it. Returns what it was before.
-    pub fn set(&mut self, kind: &'static str, object: Arc<Value>) -> Option<Arc<Value>> {
+    pub fn set(
+        &mut self,
+        kind: &'static str,
+        object: Arc<Value>,
+        symbols: &mut Interner,
+    ) -> Option<Arc<Value>> {
+        if kind == "Namespace" {
+            self.namespaces.set(&object, symbols);
+        } else if Owners::is_watched(kind) {
+            self.owners.set(kind, &object, symbols);
+        }
         let key = key_of(&object);
         let table = self.table_mut(kind);
         let old = table.get(&key).cloned();
@@ -89,7 +108,12 @@ impl Objects {
         old
     }
 
-    pub fn remove(&mut self, kind: &'static str, key: &str) -> Option<Arc<Value>> {
+    pub fn remove(&mut self, kind: &'static str, key: &str, symbols: &Interner) -> Option<Arc<Value>> {
+        if kind == "Namespace" {
+            self.namespaces.remove(key, symbols);
+        } else if Owners::is_watched(kind) {
+            self.owners.remove(kind, key, symbols);
+        }
         let table = self.table_mut(kind);
         let old = table.get(key).cloned();
         table.assumed.remove(key);

@@ -7,7 +7,9 @@ use super::interner::{Interner, Symbol, EMPTY};
 use super::manifest;
 use super::node::{Effect, Taint};
 use super::node_selector::Term;
+use super::pod_affinity::PodAffinity;
 use super::requests::PodRequests;
+use super::spread_constraints::PodSpread;
 use super::time;
 use super::SchedulerError;
 use rustc_hash::FxHashSet;
@@ -86,6 +88,8 @@ pub struct PodShape {
     pub required_terms: Option<Vec<Term>>,
     /// (weight, term), without those that can add nothing.
     pub preferred_terms: Vec<(i64, Term)>,
+    pub spread: PodSpread,
+    pub affinity: PodAffinity,
 }
 
 impl PodShape {
@@ -123,6 +127,8 @@ impl PodShape {
                 shape.preferred_terms.push((weight, parsed));
             }
         }
+        shape.spread = PodSpread::parse(pod, &shape.labels, symbols);
+        shape.affinity = PodAffinity::parse(spec, shape.namespace, symbols);
         Ok(shape)
     }
 }

@@ -121,7 +121,7 @@ class PodTopologySpread(Plugin):
         if not constraints:
             return Skip()
         # With the system's defaults a node without a zone still spreads by its name.
-        needs_all = bool(pod.shape.spread.constraints) or not self._is_system
+        needs_all = pod.shape.spread.has_own or not self._is_system
         soft = Soft(constraints)
         if needs_all:
             soft.ignored = {node.facts.name for node in nodes if not has_keys(node.facts, constraints)}
@@ -181,15 +181,15 @@ class PodTopologySpread(Plugin):
                 )
             case ObjectChanged(kind, old_obj, obj):
                 namespace = (obj or old_obj or {})["metadata"].get("namespace")
-                has_defaults = not pod.shape.spread.constraints and any(c.is_hard for c in self._defaults)
+                has_defaults = not pod.shape.spread.has_own and any(c.is_hard for c in self._defaults)
                 return has_defaults and namespace == pod.namespace and kind in ("Service", *OWNERS)
         return False
 
     def _constraints(self, pod: PodInfo, world: World, *, is_hard: bool) -> list[SpreadConstraint]:
         """The pod's own of one kind, else the default ones when something groups the pod with others."""
         spread = pod.shape.spread
-        if spread.constraints:
-            return [constraint for constraint in spread.constraints if constraint.is_hard == is_hard]
+        if spread.has_own:
+            return list(spread.hard if is_hard else spread.soft)
         defaults = [constraint for constraint in self._defaults if constraint.is_hard == is_hard]
         selector = default_selector(pod.shape, spread.owner, world.objects) if defaults else LabelSelector(())
         return [] if selector.is_empty else [replace(constraint, selector=selector) for constraint in defaults]
