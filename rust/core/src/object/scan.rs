@@ -191,6 +191,34 @@ impl<'a> Cursor<'a> {
         self.expect(b':')
     }
 
+    /// Pass a value that is known to be JSON when it stands here byte by byte; false when something else does.
+    #[inline]
+    pub fn pass(&mut self, known: &[u8]) -> bool {
+        let is_here = self.offset() < self.bytes.len() && self.bytes[self.at..].starts_with(known);
+        if is_here {
+            self.at += known.len();
+        }
+        is_here
+    }
+
+    /// What has not been read yet, from the next byte that is not white space on.
+    #[inline]
+    pub fn rest(&mut self) -> &'a [u8] {
+        &self.bytes[self.offset()..]
+    }
+
+    /// Pass so many bytes, which the caller knows to be one value.
+    #[inline]
+    pub fn advance(&mut self, length: usize) {
+        self.at += length;
+    }
+
+    /// The bytes from an offset up to what was read last.
+    #[inline]
+    pub fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.at]
+    }
+
     /// Pass a number, true, false or null; its text.
     #[inline]
     pub fn scalar(&mut self) -> Result<&'a str> {

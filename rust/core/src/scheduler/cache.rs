@@ -6,8 +6,10 @@
 //! half of many are empty (`epoch` counts that).
 //! Not here: pending pods (see `queue`).
 
+use super::index::{Change, ChangeLog};
 use super::interner::{Symbol, EMPTY};
 use super::node::{NodeFacts, NodeInfo};
+use super::node_order::NodeOrder;
 use super::pod::PodInfo;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -17,8 +19,6 @@ use std::sync::Arc;
 pub type Slot = u32;
 
 const SLOTS_BEFORE_CLOSING_UP: usize = 64;
-
-type ZoneKey = (Symbol, Symbol);
 
 #[derive(Debug)]
 struct CachedPod {
@@ -32,15 +32,15 @@ pub struct Cache {
     empty_count: usize,
     epoch: u64,
     by_name: FxHashMap<Symbol, Slot>,
-    zones: Vec<(ZoneKey, Vec<Slot>)>,
-    order: Vec<Slot>,
-    is_order_stale: bool,
+    order: NodeOrder,
     pods: FxHashMap<Arc<str>, CachedPod>,
     /// Pods for which room is being made, by the node's name.
     nominated: FxHashMap<Symbol, Vec<Arc<PodInfo>>>,
     nominations: FxHashMap<Arc<str>, Symbol>,
     /// Nodes with pods that have affinity terms of any kind.
     with_affinity: BTreeSet<Slot>,
+    /// What the index has to revisit.
+    changes: ChangeLog,
 }
 
 impl Cache {
@@ -49,16 +49,22 @@ impl Cache {
         let slot = self.slot(facts.name);
         let node = &mut self.nodes[slot as usize];
         let (name, zone) = (facts.name, facts.zone);
+        let has_moved = match node.is_present {
+            true => facts.labels != node.facts.labels || facts.taints != node.facts.taints,
+            false => node.pod_count > 0,
+        };
         let old = std::mem::replace(&mut node.facts, facts);
-        if std::mem::replace(&mut node.is_present, true) {
+        let was_present = std::mem::replace(&mut node.is_present, true);
+        self.note(|| if has_moved { Change::NodeMoved(slot) } else { Change::Node(slot) });
+        if was_present {
             if old.zone != zone {
-                self.leave_zone(slot, old.zone);
-                self.enter_zone(slot, zone);
+                self.order.leave(slot);
+                self.order.enter(slot, zone);
             }
             return Some(old);
         }
         debug_assert_eq!(self.by_name.get(&name), Some(&slot), "a slot belongs to one name");
-        self.enter_zone(slot, zone);
+        self.order.enter(slot, zone);
         None
     }
 
@@ -70,7 +76,8 @@ impl Cache {
             return None;
         }
         let facts = node.facts.clone();
-        self.leave_zone(slot, facts.zone);
+        self.note(|| Change::NodeMoved(slot));
+        self.order.leave(slot);
         self.drop_if_unused(slot);
         Some(facts)
     }
@@ -81,25 +88,17 @@ impl Cache {
 
     /// Number of nodes that have an object.
     pub fn node_count(&self) -> usize {
-        self.zones.iter().map(|(_, slots)| slots.len()).sum()
+        self.order.len()
     }
 
-    /// Brings the order up to date; call before `at`.
+    /// Brings the order up to date; call before `order`.
     pub fn refresh_order(&mut self) {
-        if !std::mem::take(&mut self.is_order_stale) {
-            return;
-        }
-        self.order.clear();
-        let deepest = self.zones.iter().map(|(_, slots)| slots.len()).max().unwrap_or(0);
-        for depth in 0..deepest {
-            self.order.extend(self.zones.iter().filter_map(|(_, slots)| slots.get(depth)));
-        }
+        self.order.refresh();
     }
 
     /// All nodes that have an object, in the scheduler's order.
     pub fn order(&self) -> &[Slot] {
-        debug_assert!(!self.is_order_stale, "refresh_order comes before");
-        &self.order
+        self.order.list()
     }
 
     /// The named nodes that there are, in the scheduler's order.
@@ -109,7 +108,7 @@ impl Cache {
         slots.dedup();
         if slots.len() > 1 {
             // Few names: looking each up in the order is what sampling needs, and it is rare.
-            slots = self.order.iter().copied().filter(|slot| slots.binary_search(slot).is_ok()).collect();
+            slots = self.order().iter().copied().filter(|slot| slots.binary_search(slot).is_ok()).collect();
         }
         slots
     }
@@ -121,6 +120,29 @@ impl Cache {
 
     pub fn info(&self, slot: Slot) -> &NodeInfo {
         &self.nodes[slot as usize]
+    }
+
+    /// The node in a slot, when it has an object.
+    pub fn present(&self, slot: Slot) -> Option<&NodeInfo> {
+        self.nodes.get(slot as usize).filter(|node| node.is_present)
+    }
+
+    pub fn changes(&self) -> &ChangeLog {
+        &self.changes
+    }
+
+    /// From now on changes are kept; the position after the last one.
+    pub fn follow_changes(&mut self) -> u64 {
+        self.changes.follow()
+    }
+
+    fn note(&mut self, change: impl FnOnce() -> Change) {
+        self.changes.push(self.nodes.len(), change);
+    }
+
+    /// True when room is being made for some pod on some node.
+    pub fn has_nominations(&self) -> bool {
+        !self.nominated.is_empty()
     }
 
     /// All slots, empty ones included.
@@ -179,6 +201,7 @@ impl Cache {
         if pod.shape.affinity.has_terms() {
             self.with_affinity.insert(slot);
         }
+        self.note(|| Change::PodAdded(slot, pod.clone()));
         self.pods.insert(pod.uid.clone(), CachedPod { info: pod, slot });
         old
     }
@@ -190,6 +213,7 @@ impl Cache {
         if node.pods_with_affinity.is_empty() {
             self.with_affinity.remove(&cached.slot);
         }
+        self.note(|| Change::PodRemoved(cached.slot, cached.info.clone()));
         self.drop_if_unused(cached.slot);
         Some(cached.info)
     }
@@ -229,32 +253,14 @@ impl Cache {
             }
         }
         self.nodes = kept;
-        (self.empty_count, self.is_order_stale) = (0, true);
+        self.empty_count = 0;
         self.epoch += 1;
-        let zones = self.zones.iter_mut().flat_map(|(_, slots)| slots);
+        self.order.renumber(&moved);
         let pods = self.pods.values_mut().map(|pod| &mut pod.slot);
-        for slot in self.by_name.values_mut().chain(zones).chain(pods) {
+        for slot in self.by_name.values_mut().chain(pods) {
             *slot = moved[*slot as usize];
         }
         let with_affinity = std::mem::take(&mut self.with_affinity);
         self.with_affinity = with_affinity.into_iter().map(|slot| moved[slot as usize]).collect();
-    }
-
-    fn enter_zone(&mut self, slot: Slot, zone: ZoneKey) {
-        self.is_order_stale = true;
-        match self.zones.iter_mut().find(|(key, _)| *key == zone) {
-            Some((_, slots)) => slots.push(slot),
-            None => self.zones.push((zone, vec![slot])),
-        }
-    }
-
-    fn leave_zone(&mut self, slot: Slot, zone: ZoneKey) {
-        self.is_order_stale = true;
-        for (key, slots) in &mut self.zones {
-            if *key == zone {
-                slots.retain(|s| *s != slot);
-            }
-        }
-        self.zones.retain(|(_, slots)| !slots.is_empty());
     }
 }

@@ -10,6 +10,7 @@ use super::cycle::{state_at, Attempt, Cycle, Luck};
 use super::evaluate;
 use super::event::ClusterEvent;
 use super::framework::{Framework, World};
+use super::index::{Answer, Index};
 use super::interner::{Interner, EMPTY};
 use super::node::NodeFacts;
 use super::objects::{self, Objects};
@@ -17,6 +18,7 @@ use super::plugins;
 use super::pod::{PodInfo, Shapes};
 use super::queue::{Backoff, Queue, QueueCounts, QueuedPod};
 use super::random::SplitMix64;
+use super::template::Templates;
 use super::SchedulerError;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -93,7 +95,10 @@ pub struct SchedulerEngine {
     frameworks: Vec<Framework>,
     symbols: Interner,
     shapes: Shapes,
+    templates: Templates,
     cycle: Cycle,
+    /// None: every decision looks at every node.
+    index: Option<Index>,
     cache: Cache,
     objects: Objects,
     queue: Queue,
@@ -118,7 +123,7 @@ macro_rules! world {
 
 impl SchedulerEngine {
     /// `config`: a compiled configuration, empty for the defaults. `is_indexed`: false looks at every node each time.
-    pub fn new(config: &[u8], seed: u64, _is_indexed: bool) -> Result<SchedulerEngine, SchedulerError> {
+    pub fn new(config: &[u8], seed: u64, is_indexed: bool) -> Result<SchedulerEngine, SchedulerError> {
         let config = Config::parse(config)?;
         let mut symbols = Interner::default();
         let frameworks: Result<Vec<Framework>, SchedulerError> =
@@ -128,7 +133,9 @@ impl SchedulerEngine {
             frameworks: frameworks?,
             symbols,
             shapes: Shapes::default(),
+            templates: Templates::default(),
             cycle: Cycle::default(),
+            index: is_indexed.then(Index::default),
             cache: Cache::default(),
             objects: Objects::default(),
             queue: Queue::new(backoff),
@@ -178,7 +185,7 @@ impl SchedulerEngine {
 
     /// A pod as it is now: pending ones enter the queue, bound ones the cache, ended ones leave both.
     pub fn set_pod(&mut self, json: &[u8]) -> Result<(), SchedulerError> {
-        let pod = Arc::new(PodInfo::parse(json, &mut self.symbols, &mut self.shapes)?);
+        let pod = Arc::new(self.templates.parse(json, &mut self.symbols, &mut self.shapes)?);
         if pod.is_terminal {
             self.remove_pod(&pod.uid);
         } else if pod.node_name != EMPTY {
@@ -271,10 +278,34 @@ impl SchedulerEngine {
     }
 
     fn attempt(&mut self, pod: &PodInfo) -> Attempt {
+        if let Some(attempt) = self.indexed(pod) {
+            return attempt;
+        }
         self.cache.refresh_order();
         let luck = Luck { start: self.start, draw: self.random.peek() };
         let framework = &self.frameworks[self.program_of(pod)];
         self.cycle.run(pod, framework, &world!(self), luck, None)
+    }
+
+    /// The attempt by the index, where it knows the answer.
+    fn indexed(&mut self, pod: &PodInfo) -> Option<Attempt> {
+        if self.cache.has_nominations() || pod.nominated_node_name != EMPTY {
+            return None;
+        }
+        let program = self.program_of(pod);
+        let index = self.index.as_mut()?;
+        let now = self.cache.follow_changes();
+        match index.decide(
+            pod,
+            (program, &self.frameworks[program]),
+            &world!(self),
+            (now, self.random.peek()),
+        ) {
+            Answer::Chosen { slot, is_drawn } => {
+                Some(Attempt { chosen: Some(slot), is_drawn, ..Attempt::default() })
+            }
+            Answer::Nothing | Answer::Unknown => None,
+        }
     }
 
     fn refused(&mut self, queued: QueuedPod, rejectors: u64, message: String) -> Decision {

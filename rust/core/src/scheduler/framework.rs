@@ -147,6 +147,19 @@ pub enum PreScore {
     Skip,
 }
 
+/// On what a plugin's filter and score of a pod depend, beside the pod's shape: what the index may keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// On nothing: it refuses no node and scores none.
+    Nothing,
+    /// On what the node's object says.
+    Facts,
+    /// And on the pods on the node.
+    Node,
+    /// On more: such pods are scanned.
+    World,
+}
+
 /// One scheduling plugin. What a method does by default is what a plugin without that point does.
 pub trait Plugin: Send + Sync {
     fn name(&self) -> &str;
@@ -245,6 +258,17 @@ pub trait Plugin: Send + Sync {
 
     /// Gives back what `reserve` took.
     fn unreserve(&self, _pod: &PodInfo, _objects: &mut Objects) {}
+
+    /// With less than `World`, PreFilter's and PreScore's states depend on the pod's shape alone. The score of a
+    /// plugin that does not normalise lies in 0..=100.
+    fn reach(&self, _pod: &PodInfo) -> Reach {
+        Reach::World
+    }
+
+    /// Whether `normalize` changes scores; it then looks at the highest and the lowest of them, not at the nodes.
+    fn is_normalizing(&self) -> bool {
+        false
+    }
 
     /// Whether the event may let a pod pass that this plugin refused.
     fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent, _world: &World) -> bool {

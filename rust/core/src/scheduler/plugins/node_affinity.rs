@@ -3,7 +3,7 @@
 use super::normalize_by_max;
 use crate::scheduler::cache::Slot;
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, PreScore, Rejection, World};
+use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, PreScore, Reach, Rejection, World};
 use crate::scheduler::interner::Symbol;
 use crate::scheduler::node::{NodeFacts, NodeInfo};
 use crate::scheduler::pod::{PodInfo, PodShape};
@@ -86,6 +86,14 @@ impl Plugin for NodeAffinity {
         scores: &mut [i64],
     ) {
         normalize_by_max(scores, false);
+    }
+
+    fn reach(&self, _pod: &PodInfo) -> Reach {
+        Reach::Facts
+    }
+
+    fn is_normalizing(&self) -> bool {
+        true
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

@@ -1,7 +1,7 @@
 //! NodeName: a pod that names its node fits no other.
 
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, CycleState, Plugin, Rejection, World};
+use crate::scheduler::framework::{Code, CycleState, Plugin, Reach, Rejection, World};
 use crate::scheduler::interner::{Symbol, EMPTY};
 use crate::scheduler::node::NodeInfo;
 use crate::scheduler::pod::PodInfo;
@@ -28,6 +28,14 @@ impl Plugin for NodeName {
         rejection: &mut Rejection,
     ) -> bool {
         admits(pod, node.facts.name) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
+    }
+
+    fn reach(&self, pod: &PodInfo) -> Reach {
+        if pod.node_name == EMPTY {
+            Reach::Nothing
+        } else {
+            Reach::World
+        }
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

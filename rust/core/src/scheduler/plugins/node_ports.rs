@@ -1,7 +1,7 @@
 //! NodePorts: two pods of one node never share a host port.
 
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, Rejection, World};
+use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, Reach, Rejection, World};
 use crate::scheduler::node::NodeInfo;
 use crate::scheduler::pod::PodInfo;
 
@@ -32,6 +32,14 @@ impl Plugin for NodePorts {
     ) -> bool {
         let is_free = !pod.shape.ports.iter().any(|port| node.has_conflict(port));
         is_free || rejection.refuse(Code::Unschedulable, REASON)
+    }
+
+    fn reach(&self, pod: &PodInfo) -> Reach {
+        if pod.shape.ports.is_empty() {
+            Reach::Nothing
+        } else {
+            Reach::Node
+        }
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

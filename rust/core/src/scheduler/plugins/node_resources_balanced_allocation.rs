@@ -3,7 +3,7 @@
 //! 75 means "changes nothing". Uses true requests, without fallbacks. The only plugin that works in floating point.
 
 use crate::scheduler::cache::Slot;
-use crate::scheduler::framework::{CycleState, Plugin, PreScore, World};
+use crate::scheduler::framework::{CycleState, Plugin, PreScore, Reach, World};
 use crate::scheduler::node::NodeInfo;
 use crate::scheduler::pod::PodInfo;
 
@@ -50,5 +50,8 @@ impl Plugin for NodeResourcesBalancedAllocation {
             node,
         );
         50 + (50 + with - without) / 2
+    }
+    fn reach(&self, _pod: &PodInfo) -> Reach {
+        Reach::Node
     }
 }

@@ -2,7 +2,9 @@
 //! alike).
 
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, CycleState, Plugin, Reason, Rejection, World, NODE_SCORE_MAX};
+use crate::scheduler::framework::{
+    Code, CycleState, Plugin, Reach, Reason, Rejection, World, NODE_SCORE_MAX,
+};
 use crate::scheduler::interner::{Interner, Symbol};
 use crate::scheduler::node::{NodeFacts, NodeInfo};
 use crate::scheduler::pod::PodInfo;
@@ -114,6 +116,10 @@ impl Plugin for NodeResourcesFit {
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => 0,
         }
+    }
+
+    fn reach(&self, _pod: &PodInfo) -> Reach {
+        Reach::Node
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

@@ -1,7 +1,7 @@
 //! NodeUnschedulable: cordoned nodes take only pods that tolerate it.
 
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, CycleState, Plugin, Rejection, World};
+use crate::scheduler::framework::{Code, CycleState, Plugin, Reach, Rejection, World};
 use crate::scheduler::interner::{Interner, EMPTY};
 use crate::scheduler::node::{Effect, NodeFacts, NodeInfo, Taint};
 use crate::scheduler::pod::PodInfo;
@@ -37,6 +37,10 @@ impl Plugin for NodeUnschedulable {
         rejection: &mut Rejection,
     ) -> bool {
         self.admits(pod, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
+    }
+
+    fn reach(&self, _pod: &PodInfo) -> Reach {
+        Reach::Facts
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

@@ -3,7 +3,7 @@
 use super::normalize_by_max;
 use crate::scheduler::cache::Slot;
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{Code, CycleState, Plugin, Rejection, World};
+use crate::scheduler::framework::{Code, CycleState, Plugin, Reach, Rejection, World};
 use crate::scheduler::node::{Effect, NodeFacts, NodeInfo};
 use crate::scheduler::pod::{PodInfo, PodShape};
 
@@ -51,6 +51,14 @@ impl Plugin for TaintToleration {
         scores: &mut [i64],
     ) {
         normalize_by_max(scores, true);
+    }
+
+    fn reach(&self, _pod: &PodInfo) -> Reach {
+        Reach::Facts
+    }
+
+    fn is_normalizing(&self) -> bool {
+        true
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

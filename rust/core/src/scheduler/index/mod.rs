@@ -1,0 +1,106 @@
+//! The index: the scan's answers without looking at every node.
+//!
+//! Pods of one shape under one profile are a class. A class keeps a verdict per node and revisits only nodes that the
+//! change log names; nodes with equal keys form groups, and within a group nodes are ordered by points. A decision judges
+//! groups, takes the best bucket and finds the first slot from the draw on.
+//! Always true: where the index answers, it answers what the scan would.
+//! Not here: the scan (see `cycle`), preemption.
+
+mod buckets;
+mod cells;
+mod change_log;
+mod choice;
+mod class;
+mod counter;
+mod groups;
+mod plan;
+mod slot_set;
+mod topology;
+
+pub use change_log::{Change, ChangeLog};
+
+use super::cache::Slot;
+use super::framework::{Framework, World};
+use super::pod::{PodInfo, PodShape};
+use class::{Class, Query};
+use plan::Plan;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// All classes together keep no more cells (one a node and class) than this; the one unused for longest goes first.
+const CELLS_MAX: usize = 1 << 26;
+/// And no more classes.
+const CLASSES_MAX: usize = 4_096;
+/// A shape that fewer references than this hold is the pod's own: scanning once is cheaper than a class. (The table of
+/// shapes holds one, the pod one, its template one.)
+const SHARED_MIN: usize = 4;
+
+/// What the index says about a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The node; `is_drawn`: there was a choice among several.
+    Chosen { slot: Slot, is_drawn: bool },
+    /// No node is feasible.
+    Nothing,
+    /// The index does not cover such pods: scan.
+    Unknown,
+}
+
+struct Entry {
+    /// Keeps the shape's address taken, which is the key.
+    _shape: Arc<PodShape>,
+    /// None: known to need the scan.
+    class: Option<Class>,
+    used_at: u64,
+}
+
+#[derive(Default)]
+pub struct Index {
+    classes: FxHashMap<(usize, usize), Entry>,
+    /// The epoch of the slots that the classes are about.
+    epoch: u64,
+    uses: u64,
+}
+
+impl Index {
+    /// `program`: which profile; `now`: the end of the change log; `draw`: the number that settles a tie.
+    pub fn decide(
+        &mut self,
+        pod: &PodInfo,
+        (program, framework): (usize, &Framework),
+        world: &World,
+        (now, draw): (u64, u64),
+    ) -> Answer {
+        if world.cache.epoch() != self.epoch {
+            self.classes.clear();
+            self.epoch = world.cache.epoch();
+        }
+        let query = Query { pod, framework, world };
+        let key = (Arc::as_ptr(&pod.shape) as usize, program);
+        self.uses += 1;
+        if !self.classes.contains_key(&key) {
+            if Arc::strong_count(&pod.shape) < SHARED_MIN {
+                return Answer::Unknown;
+            }
+            self.make_room(world.cache.slot_count());
+            let class = Plan::of(pod, framework, world).map(|plan| Class::build(plan, &query, now));
+            self.classes.insert(key, Entry { _shape: pod.shape.clone(), class, used_at: 0 });
+        }
+        let entry = self.classes.get_mut(&key).expect("made above when it was missing");
+        entry.used_at = self.uses;
+        let Some(class) = &mut entry.class else { return Answer::Unknown };
+        class.catch_up(&query, now);
+        match class.decide(&query, draw) {
+            Some((slot, is_drawn)) => Answer::Chosen { slot, is_drawn },
+            None => Answer::Nothing,
+        }
+    }
+
+    fn make_room(&mut self, slot_count: usize) {
+        let kept_max = CLASSES_MAX.min(CELLS_MAX / slot_count.max(1)).max(1);
+        while self.classes.len() >= kept_max {
+            let oldest = self.classes.iter().min_by_key(|(_, entry)| entry.used_at).map(|(key, _)| *key);
+            self.classes.remove(&oldest.expect("there is at least one class"));
+        }
+    }
+}

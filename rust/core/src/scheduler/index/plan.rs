@@ -1,0 +1,98 @@
+//! The plan of a class: which plugins refuse or score its pods, and on what each of them depends.
+//!
+//! Invariant: a plan exists only for pods whose answer the index can keep; for all others the caller scans.
+//! Not here: the nodes (see `class`).
+
+use super::super::framework::{CycleState, Framework, PreFilter, PreScore, Reach, State, World};
+use super::super::pod::PodInfo;
+
+/// One plugin at one point, with what it remembers about pods of the shape.
+pub struct Step {
+    pub plugin: usize,
+    pub reach: Reach,
+    /// 0 for filters.
+    pub weight: i64,
+    state: Option<State>,
+}
+
+impl Step {
+    pub fn state(&self) -> Option<&dyn CycleState> {
+        self.state.as_deref()
+    }
+}
+
+#[derive(Default)]
+pub struct Plan {
+    /// Filters that judge a node by itself, in the profile's order.
+    pub filters: Vec<Step>,
+    /// Scores that are added as they are.
+    pub fixed: Vec<Step>,
+    /// Scores that are normalised over the feasible nodes.
+    pub ranked: Vec<Step>,
+}
+
+/// A plan whose fixed scores can add up to more than this is not made: there would be too many buckets.
+const POINTS_MAX: i64 = 10_000;
+/// Sampling depends on where the round of nodes begins: only profiles that look at all nodes are indexed.
+const PERCENTAGE_OF_ALL: usize = 100;
+
+impl Plan {
+    /// None: these pods must be scanned.
+    pub fn of(pod: &PodInfo, framework: &Framework, world: &World) -> Option<Plan> {
+        if framework.profile.percentage < PERCENTAGE_OF_ALL {
+            return None;
+        }
+        let reaches: Vec<Reach> = framework.plugins.iter().map(|p| p.reach(pod)).collect();
+        if reaches.contains(&Reach::World) {
+            return None;
+        }
+        let mut plan = Plan::default();
+        let mut is_skipped = vec![false; framework.plugins.len()];
+        let mut states: Vec<Option<State>> = framework.plugins.iter().map(|_| None).collect();
+        for plugin in &framework.pre_filter {
+            match framework.plugins[*plugin].pre_filter(pod, world) {
+                PreFilter::Run(state) => states[*plugin] = state,
+                PreFilter::Skip => is_skipped[*plugin] = true,
+                PreFilter::Nodes(..) | PreFilter::Refuse(..) => return None,
+            }
+        }
+        for plugin in framework.filter.iter().copied().filter(|p| !is_skipped[*p]) {
+            if reaches[plugin] != Reach::Nothing {
+                let state = states[plugin].as_ref().map(|s| s.as_ref().copied());
+                plan.filters.push(Step { plugin, reach: reaches[plugin], weight: 0, state });
+            }
+        }
+        plan.add_scores(pod, framework, world, (&reaches, &states));
+        let highest: i64 = plan.fixed.iter().map(|step| step.weight * 100).sum();
+        (highest <= POINTS_MAX).then_some(plan)
+    }
+
+    fn add_scores(
+        &mut self,
+        pod: &PodInfo,
+        framework: &Framework,
+        world: &World,
+        (reaches, states): (&[Reach], &[Option<State>]),
+    ) {
+        for (plugin, weight) in framework.score.iter().copied() {
+            if reaches[plugin] == Reach::Nothing {
+                continue;
+            }
+            let mut state = states[plugin].as_ref().map(|s| s.as_ref().copied());
+            if framework.pre_score.contains(&plugin) {
+                let said = framework.plugins[plugin].pre_score(pod, &[], state.as_deref(), world);
+                match said {
+                    PreScore::Keep => {}
+                    PreScore::Run(made) => state = Some(made),
+                    PreScore::Skip => continue,
+                }
+            }
+            let step = Step { plugin, reach: reaches[plugin], weight, state };
+            if framework.plugins[plugin].is_normalizing() {
+                self.ranked.push(step);
+            } else {
+                self.fixed.push(step);
+            }
+        }
+    }
+}
