@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+from pyk8s.reference.scheduler.evictions import Evictions
 from pyk8s.reference.scheduler.images import ImageCounts
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
@@ -24,6 +25,7 @@ class Cache:
         self._zones: dict[tuple[str, str], list[str]] = {}
         self._pods: dict[str, tuple[PodInfo, str]] = {}
         self._nominated: dict[str, tuple[PodInfo, str]] = {}
+        self.evictions = Evictions()
         self._images = ImageCounts()
         self._changed: dict[str, NodeInfo] = {}
 
@@ -108,11 +110,17 @@ class Cache:
         self._drop_if_unused(node)
         return pod
 
-    def nominate(self, pod: PodInfo, node_name: str) -> None:
-        """Remember that room is being made for the pod; "" forgets it."""
-        self._nominated.pop(pod.uid, None)
+    def nominate(self, pod: PodInfo, node_name: str) -> tuple[PodInfo, str] | None:
+        """Remember that room is being made for the pod; "" forgets it. Returns what was remembered before."""
+        before = self._nominated.pop(pod.uid, None)
         if node_name:
             self._nominated[pod.uid] = pod, node_name
+        return before
+
+    def nominated_below(self, node_name: str, pod: PodInfo) -> list[PodInfo]:
+        """Pods of lower priority for which room is being made on the node."""
+        guests = self._nominated.values()
+        return [guest for guest, name in guests if name == node_name and guest.priority < pod.priority]
 
     def nominated_to(self, node_name: str, pod: PodInfo) -> list[PodInfo]:
         """Other pods of at least the pod's priority for which room is being made on the node."""

@@ -24,6 +24,7 @@ from pyk8s.reference.scheduler.event import (
     NodeRemoved,
     NodeUpdated,
     ObjectChanged,
+    PodUpdated,
 )
 from pyk8s.reference.scheduler.framework import Framework, Refuse, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
@@ -127,8 +128,10 @@ class SchedulerEngine:
     def _set_bound(self, pod: PodInfo) -> None:
         self._queue.remove(pod.uid)
         was_assumed = self._in_flight.pop(pod.uid, None) is not None
-        self._cache.nominate(pod, "")
         old = self._cache.set_pod(pod, pod.node_name)
+        self._settle(pod, pod.node_name)
+        if pod.is_deleted:
+            self._cache.evictions.seen(pod.uid)
         if old is None or was_assumed:
             self._wake(AssignedPodAdded(pod))
         elif old.shape != pod.shape:
@@ -138,26 +141,28 @@ class SchedulerEngine:
         if pod.uid in self._in_flight:
             self._in_flight[pod.uid].info = pod
             return
-        self._cache.nominate(pod, pod.nominated_node_name)
-        gate = self._framework_of(pod).pre_enqueue(pod, self._world())
         queued = self._queue.get(pod.uid)
-        if queued is None:
-            self._queue.add(pod, self._now_s, gate)
-            return
-        known = queued.info
-        is_changed = known.shape != pod.shape or known.gates != pod.gates or (pod.is_deleted and not known.is_deleted)
-        if known.priority == pod.priority:
-            self._queue.replace(pod)
-        else:
+        told = pod.nominated_node_name
+        if queued is not None and told == queued.told_node_name:
+            # The API has nothing new to say about it: what was decided here since then stands.
+            pod.nominated_node_name = queued.info.nominated_node_name
+        self._nominate(pod, pod.nominated_node_name)
+        if queued is None or queued.info.priority != pod.priority:
             self._queue.remove(pod.uid)
-            self._queue.add(pod, self._now_s, gate)
-        if is_changed and gate is None:
-            self._queue.move_on(pod.uid, self._now_s)
+            self._queue.add(pod, self._now_s, self._framework_of(pod).pre_enqueue(pod, self._world()))
+            return
+        known, queued.told_node_name = queued.info, told
+        self._queue.replace(pod)
+        is_changed = known.shape != pod.shape or known.gates != pod.gates
+        is_hopeful = is_changed and self._hopes(queued, PodUpdated(known, pod), self._world())
+        if is_hopeful or (pod.is_deleted and not known.is_deleted):
+            self._move_on(queued, self._world())
 
     def remove_pod(self, uid: str) -> None:
+        self._cache.evictions.seen(uid)
         queued = self._queue.remove(uid) or self._in_flight.pop(uid, None)
         if queued is not None:
-            self._cache.nominate(queued.info, "")
+            self._settle(queued.info, "")
         self._release(uid)
 
     def _release(self, uid: str) -> None:
@@ -165,6 +170,19 @@ class SchedulerEngine:
         pod = self._cache.remove_pod(uid)
         if pod is not None:
             self._wake(AssignedPodDeleted(pod))
+
+    def _nominate(self, pod: PodInfo, node_name: str) -> None:
+        """Make room for the pod on the node, "" for none; what it held elsewhere is free for those who wait."""
+        before = self._cache.nominate(pod, node_name)
+        if before is not None and before[1] != node_name:
+            self._wake(AssignedPodDeleted(before[0]))
+
+    def _settle(self, pod: PodInfo, node_name: str) -> None:
+        """The pod needs no room made for it any more: it is on this node, or nowhere."""
+        self._cache.evictions.end(pod.uid)
+        before = self._cache.nominate(pod, "")
+        if before is not None and before[1] != node_name:
+            self._wake(AssignedPodDeleted(before[0]))
 
     def schedule_one(self, now_s: float) -> Decision | None:
         self.advance(now_s)
@@ -174,7 +192,7 @@ class SchedulerEngine:
         pod = queued.info
         if pod.is_deleted:
             message = f"skip schedule deleting pod: {pod.namespace}/{pod.name}"
-            self._cache.nominate(pod, "")
+            self._settle(pod, "")
             return Decision(pod, "skipped", message=message, attempts=queued.attempts)
         attempt = self._attempt(pod)
         if attempt.is_drawn:
@@ -185,11 +203,38 @@ class SchedulerEngine:
         return self._assume(queued, attempt, attempt.chosen)
 
     def _refused(self, queued: QueuedPod, attempt: Attempt) -> Decision:
-        pod = queued.info
+        pod, found = queued.info, attempt.preemption
         plugins = self._framework_of(pod).plugins.values()
         names = [plugin.name for plugin in plugins if plugin in attempt.rejectors]
+        victims, cleared = list[PodInfo](), list[PodInfo]()
+        if found is not None and found.best is not None:
+            victims = found.best.victims
+            cleared = self._make_room(pod, found.best.node.facts.name, victims)
+        elif pod.nominated_node_name and _ends_nomination(attempt):
+            pod.nominated_node_name, cleared = "", [pod]
+            self._nominate(pod, "")
         self._queue.add_unschedulable(queued, attempt.rejectors, self._now_s)
-        return Decision(pod, "unschedulable", message=attempt.message, plugins=names, attempts=queued.attempts)
+        return Decision(
+            pod,
+            "unschedulable",
+            message=attempt.message,
+            plugins=names,
+            attempts=queued.attempts,
+            nominated_node_name=pod.nominated_node_name,
+            victims=[reference(victim) for victim in victims],
+            cleared=[reference(other) for other in cleared],
+        )
+
+    def _make_room(self, pod: PodInfo, node_name: str, victims: list[PodInfo]) -> list[PodInfo]:
+        """Nominate the pod to the node until its victims have left. Returns the rivals that lose their nomination."""
+        rivals = self._cache.nominated_below(node_name, pod)
+        for rival in rivals:
+            rival.nominated_node_name = ""
+            self._cache.nominate(rival, "")
+        pod.nominated_node_name = node_name
+        self._nominate(pod, node_name)
+        self._cache.evictions.begin(pod.uid, [victim.uid for victim in victims if not victim.is_deleted])
+        return rivals
 
     def _assume(self, queued: QueuedPod, attempt: Attempt, node: NodeInfo) -> Decision:
         pod, writes = queued.info, []
@@ -200,8 +245,8 @@ class SchedulerEngine:
                 attempt.message, attempt.rejectors = reserved.message, {plugin}
                 return self._refused(queued, attempt)
             writes += reserved
-        self._cache.nominate(pod, "")
         self._cache.set_pod(pod, node.facts.name)
+        self._settle(pod, node.facts.name)
         self._in_flight[pod.uid] = queued
         text = json.dumps(writes, separators=(",", ":"), ensure_ascii=False).encode() if writes else b""
         return Decision(pod, "scheduled", node.facts.name, attempts=queued.attempts, writes=text)
@@ -219,11 +264,19 @@ class SchedulerEngine:
     def forget(self, uid: str) -> bool:
         queued = self._in_flight.pop(uid, None)
         if queued is None:
-            return False
+            return self._stop_evicting(uid)
         self._unreserve(queued.info)
         self._release(uid)
         self._queue.add_error(queued, self._now_s)
         return True
+
+    def _stop_evicting(self, uid: str) -> bool:
+        """Victims could not be evicted: the pod waits for them no more. False when it did not."""
+        queued = self._queue.get(uid)
+        was_waiting = self._cache.evictions.end(uid)
+        if was_waiting and queued is not None:
+            self._move_on(queued, self._world())
+        return was_waiting
 
     def advance(self, now_s: float) -> None:
         if now_s > self._now_s:
@@ -264,6 +317,28 @@ class SchedulerEngine:
     def _wake(self, event: ClusterEvent) -> None:
         """Move the waiting pods for which a plugin that refused them hopes for this event."""
         world = self._world()
-        for pod in self._queue.waiting():
-            if any(plugin.hint(pod.info, event, world) for plugin in pod.rejectors):
-                self._queue.move_on(pod.info.uid, self._now_s)
+        for queued in self._queue.waiting():
+            if self._hopes(queued, event, world):
+                self._move_on(queued, world)
+
+    def _hopes(self, queued: QueuedPod, event: ClusterEvent, world: World) -> bool:
+        return any(plugin.hint(queued.info, event, world) for plugin in queued.rejectors)
+
+    def _move_on(self, queued: QueuedPod, world: World) -> None:
+        """Let a waiting pod be tried again, unless a PreEnqueue plugin holds it back."""
+        gate = self._framework_of(queued.info).pre_enqueue(queued.info, world)
+        if gate is None:
+            self._queue.move_on(queued.info.uid, self._now_s)
+        else:
+            self._queue.hold(queued.info.uid, gate)
+
+
+def reference(pod: PodInfo) -> PodReference:
+    return pod.namespace, pod.name, pod.uid
+
+
+def _ends_nomination(attempt: Attempt) -> bool:
+    """True unless the attempt leaves the question open: preemption was not looked at, or must wait."""
+    if attempt.preemption is not None:
+        return not attempt.preemption.not_eligible
+    return attempt.is_error or attempt.plan is None or attempt.chosen is not None

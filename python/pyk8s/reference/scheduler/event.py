@@ -47,7 +47,7 @@ class AssignedPodUpdated:
 
 @dataclass(frozen=True, slots=True)
 class AssignedPodDeleted:
-    """A pod that held a node's resources is gone or has ended."""
+    """A pod that held a node's resources is gone or has ended; or room is no longer being made for a pod."""
 
     pod: PodInfo
 

@@ -37,6 +37,8 @@ class QueuedPod:
     consecutive_errors_count: int = 0
     rejectors: set[Plugin] = field(default_factory=set)
     """The plugins that refused it; empty after an error."""
+    told_node_name: str = ""
+    """The nomination that the API last had."""
     arrival: int = 0
     place: Place = "gated"
 
@@ -60,7 +62,7 @@ class Queue:
 
     def add(self, info: PodInfo, now_s: float, gate: Plugin | None) -> None:
         """A pod that was not here before. ``gate``: the plugin that holds it back."""
-        pod = QueuedPod(info, now_s)
+        pod = QueuedPod(info, now_s, told_node_name=info.nominated_node_name)
         if gate is None:
             self._insert(pod, "active")
         else:
@@ -105,20 +107,29 @@ class Queue:
         self._insert(pod, "backoff")
 
     def move_on(self, uid: str, now_s: float) -> None:
-        """Move a waiting pod to the active queue, or to backoff when its time is not over. Gated pods go to active."""
+        """Move a waiting pod to the active queue, or to backoff when its time is not over."""
         pod = self._pods.get(uid)
         if pod is None or pod.place in ("active", "backoff"):
             return
-        was_gated = pod.place == "gated"
         self.remove(uid)
-        if was_gated:
+        if not pod.attempts:
             pod.rejectors, pod.timestamp_s = set(), now_s
-        is_early = not was_gated and self._is_backing_off(pod, now_s)
-        self._insert(pod, "backoff" if is_early else "active")
+        self._insert(pod, "backoff" if self._is_backing_off(pod, now_s) else "active")
+
+    def hold(self, uid: str, gate: Plugin) -> None:
+        """A waiting pod that a PreEnqueue plugin does not let go on."""
+        pod = self._pods.get(uid)
+        if pod is None or pod.place in ("active", "backoff"):
+            return
+        pod.rejectors = {*pod.rejectors, gate}
+        if pod.place == "gated":
+            return
+        self.remove(uid)
+        self._insert(pod, "gated")
 
     def waiting(self) -> list[QueuedPod]:
-        """Unschedulable pods, oldest first: for hints."""
-        return sorted(self._in("unschedulable"), key=lambda p: p.key[1:])
+        """Unschedulable and gated pods, oldest first: for hints."""
+        return sorted([*self._in("unschedulable"), *self._in("gated")], key=lambda p: p.key[1:])
 
     def advance(self, now_s: float) -> None:
         """End backoffs that are over, and waits of more than five minutes."""
@@ -130,7 +141,7 @@ class Queue:
                     self.remove(pod.info.uid)
                     self._insert(pod, "active")
         flush_s = math.floor(now_s / FLUSH_EVERY_S) * FLUSH_EVERY_S
-        for pod in self.waiting():
+        for pod in sorted(self._in("unschedulable"), key=lambda p: p.key[1:]):
             if flush_s - pod.timestamp_s > UNSCHEDULABLE_MAX_S:
                 self.move_on(pod.info.uid, now_s)
 

@@ -6,6 +6,7 @@ Always true: `KINDS` holds every plugin that the default profile names and that 
 from __future__ import annotations
 
 from pyk8s.reference.scheduler.framework import Plugin
+from pyk8s.reference.scheduler.plugins.default_preemption import DefaultPreemption
 from pyk8s.reference.scheduler.plugins.image_locality import ImageLocality
 from pyk8s.reference.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pyk8s.reference.scheduler.plugins.node_affinity import NodeAffinity
@@ -42,5 +43,6 @@ KINDS: dict[str, type[Plugin]] = {
         NodeVolumeLimits,
         VolumeBinding,
         VolumeZone,
+        DefaultPreemption,
     )
 }

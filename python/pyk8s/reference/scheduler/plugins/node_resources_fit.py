@@ -11,6 +11,7 @@ from pyk8s.reference.scheduler.event import (
     ClusterEvent,
     NodeAdded,
     NodeUpdated,
+    PodUpdated,
 )
 from pyk8s.reference.scheduler.framework import Json, Plugin, Rejection, State, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
@@ -92,4 +93,9 @@ class NodeResourcesFit(Plugin):
             case AssignedPodUpdated(before, after):
                 held, holds = before.shape.requests.requested, after.shape.requests.requested
                 return any(was > now for _, _, was, now in asked(pod.shape.requests.spec, held, holds))
+            case PodUpdated(before, after):
+                return any(
+                    was > now
+                    for _, was, _, now in asked(before.shape.requests.spec, Resources(), after.shape.requests.spec)
+                )
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyk8s.reference.scheduler.event import ClusterEvent, makes_true
+from pyk8s.reference.scheduler.event import ClusterEvent, PodUpdated, makes_true
 from pyk8s.reference.scheduler.framework import Plugin, Rejection, State, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo, Taint
 from pyk8s.reference.scheduler.pod import PodInfo
@@ -22,4 +22,6 @@ class NodeUnschedulable(Plugin):
         return None if admits(pod, node.facts) else Rejection("UnschedulableAndUnresolvable", [REASON])
 
     def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
+        if isinstance(event, PodUpdated):
+            return event.pod.shape.tolerates(TAINT) and not event.old.shape.tolerates(TAINT)
         return makes_true(event, lambda node: admits(pod, node))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyk8s.reference.scheduler.event import ClusterEvent, makes_true
+from pyk8s.reference.scheduler.event import ClusterEvent, PodUpdated, makes_true
 from pyk8s.reference.scheduler.framework import Plugin, Rejection, State, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.plugins.normalize import normalize_by_max
@@ -35,6 +35,8 @@ class TaintToleration(Plugin):
         return normalize_by_max(scores, is_reversed=True)
 
     def hint(self, pod: PodInfo, event: ClusterEvent, world: World) -> bool:
+        if isinstance(event, PodUpdated):
+            return event.old.shape.tolerations != event.pod.shape.tolerations
         return makes_true(event, lambda node: admits(pod, node, is_comparing=self._is_comparing))
 
     @property
