@@ -22,14 +22,20 @@ class Cluster(Protocol):
     async def replace(self, obj: NewObject, subresources: Sequence[str]) -> None:
         """Write the object over the stored one, which keeps its uid, its node and what the template leaves out."""
 
-    async def delete(self, kind: ObjectKind, namespace: str, name: str) -> None:
-        """As the API server deletes: at once, or marked while a finalizer or a grace period holds the object."""
+    async def delete(self, kind: ObjectKind, namespace: str, name: str, grace_s: int | None = None) -> None:
+        """As the API server deletes: at once, or marked while a finalizer or a grace period holds the object.
+
+        ``grace_s`` None: the pod's own. One that is absent is left so.
+        """
 
     async def advance(self) -> bool:
         """Let the scheduler and the watch go on for a moment. False: there is nothing to do until news or time."""
 
     def next_deadline_s(self) -> float | None:
-        """When `advance` has work again without news, in the clock's time; None: only news can bring it."""
+        """When `advance` has work again without news, on the clock's wall time; None: only news can bring it."""
+
+    async def wait(self, seconds: float) -> None:
+        """Sleep until news, at most so long."""
 
     async def mark(self) -> None:
         """Remember the present state: what is scheduled from here on may be checked afterwards."""

@@ -8,7 +8,7 @@ Not here: the template language (see `templates`), who stores the objects (see `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,18 @@ class NewObject:
         return self.kind.key(self.namespace, self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What objects are made with: the template's values, their count, and what the operation changes in them."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    count: int = 1
+    namespace: str = ""
+    adjust: Adjust | None = None
+    named: Callable[[int], str] | None = None
+    """Stands before the name in the template."""
+
+
 class ObjectTemplate:
     """A manifest with ``{{…}}`` in it."""
 
@@ -58,35 +70,26 @@ class ObjectTemplate:
             raise InvalidBenchmark(source, [str(error)]) from error
 
     @classmethod
-    def read(cls, path: Path, scheme: Scheme, field: str) -> ObjectTemplate:
-        """Raises InvalidBenchmark: no such file; ``field`` is where its path stands."""
+    def read(cls, path: Path, scheme: Scheme, place: str) -> ObjectTemplate:
+        """Raises InvalidBenchmark: no such file; ``place`` is where its path stands."""
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidBenchmark(field, [f"cannot read the template {path}: {error}"]) from error
+            raise InvalidBenchmark(place, [f"cannot read the template {path}: {error}"]) from error
         if len(text) > TEMPLATE_BYTES_MAX:
-            raise InvalidBenchmark(field, [f"the template {path} may have at most {TEMPLATE_BYTES_MAX} bytes"])
+            raise InvalidBenchmark(place, [f"the template {path} may have at most {TEMPLATE_BYTES_MAX} bytes"])
         return cls(str(path), text, scheme)
 
     def first(self, values: Mapping[str, Any], count: int = 1) -> tuple[ObjectKind, Json]:
         """The object of index 0, decoded and defaulted. Raises InvalidBenchmark."""
         return self._decode(self._render({**values, "Index": 0, "Count": count}))
 
-    def factory(
-        self,
-        values: Mapping[str, Any],
-        *,
-        count: int,
-        namespace: str = "",
-        adjust: Adjust | None = None,
-        names: NameSource,
-    ) -> ObjectFactory:
-        """A maker of ``count`` objects. Raises InvalidBenchmark."""
-        kind, _ = self.first(values, count)
-        if kind.is_namespaced and not namespace:
+    def factory(self, making: Making, names: NameSource) -> ObjectFactory:
+        """A maker of objects. Raises InvalidBenchmark."""
+        kind, _ = self.first(making.values, making.count)
+        if kind.is_namespaced and not making.namespace:
             raise InvalidBenchmark(self.source, [f"a {kind.kind} needs a namespace; set the operation's 'namespace'"])
-        shared = {**values, "Count": count}
-        return ObjectFactory(self, kind, shared, namespace if kind.is_namespaced else "", adjust, names)
+        return ObjectFactory(self, kind, making, names)
 
     def _render(self, values: Mapping[str, Any], output: Callable[[Any], str] | None = None) -> Json:
         try:
@@ -143,17 +146,11 @@ class NameSource:
 class ObjectFactory:
     """Makes the objects of one operation, from pieces of bytes where the template allows it."""
 
-    def __init__(
-        self,
-        template: ObjectTemplate,
-        kind: ObjectKind,
-        values: Mapping[str, Any],
-        namespace: str,
-        adjust: Adjust | None,
-        names: NameSource,
-    ) -> None:
-        self.kind, self.namespace = kind, namespace
-        self._template, self._values, self._adjust, self._names = template, values, adjust, names
+    def __init__(self, template: ObjectTemplate, kind: ObjectKind, making: Making, names: NameSource) -> None:
+        self.kind, self.namespace = kind, making.namespace if kind.is_namespaced else ""
+        self._template, self._making, self._names = template, making, names
+        self._values = {**making.values, "Count": making.count}
+        self._adjust = making.adjust
         self._holes: list[Hole] = []
         self._pieces: list[bytes] | None = None
         self._named: Callable[[int], str] = lambda index: ""
@@ -189,7 +186,7 @@ class ObjectFactory:
         metadata = obj["metadata"]
         name_text = metadata.get("name") or ""
         prefix = metadata.pop("generateName", "") or ""
-        self._named = self._namer(name_text, prefix)
+        self._named = self._making.named or self._namer(name_text, prefix)
         metadata["name"] = self._mark(lambda index, name: name)
         self._finish(obj, self._mark(lambda index, name: self._names.uid()))
         if self._adjust is not None:
@@ -232,7 +229,8 @@ class ObjectFactory:
         _, obj = self._template._decode(self._template._render({**self._values, "Index": index}))
         metadata = obj["metadata"]
         prefix = metadata.pop("generateName", "") or ""
-        name = metadata.setdefault("name", "") or self._names.generate(prefix)
+        own = self._making.named
+        name = own(index) if own else metadata.get("name") or self._names.generate(prefix)
         metadata["name"] = name
         self._finish(obj, self._names.uid())
         if self._adjust is not None:

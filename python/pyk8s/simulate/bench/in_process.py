@@ -1,0 +1,99 @@
+"""A cluster in one process: the store, a watcher that counts, and the scheduler engine between them.
+
+Always true: a pod counts as bound when its binding is committed and the watcher has had the event.
+Not here: how decisions become bindings (see `feeder`), the operations (see `runner`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from pyk8s import core
+from pyk8s.api.clock import Clock
+from pyk8s.core.interfaces import Store
+from pyk8s.core.scheduler_interface import SchedulerEngine
+from pyk8s.errors import KeyExists
+from pyk8s.simulate.bench.cluster import ClusterError
+from pyk8s.simulate.bench.feeder import Feeder
+from pyk8s.simulate.bench.kinds import PODS, ObjectKind
+from pyk8s.simulate.bench.ledger import Ledger
+from pyk8s.simulate.bench.objects import NewObject, ordered
+from pyk8s.simulate.bench.placement import fill_of_nodes
+
+Json = dict[str, Any]
+MakeEngine = Callable[..., SchedulerEngine]
+"""Called with ``is_indexed``: a new engine with the benchmark's configuration and seed."""
+
+WATCH_BACKLOG_MAX = 4_000_000
+"""Events that may wait for the watcher: a batch of creates, and what the scheduler commits meanwhile."""
+POLL_COUNT = 4096
+
+
+class InProcessCluster:
+    """Store, watcher and engine; everything happens in the caller's thread."""
+
+    def __init__(self, clock: Clock, ledger: Ledger, make_engine: MakeEngine) -> None:
+        self._clock, self._ledger, self.make_engine = clock, ledger, make_engine
+        self.store: Store = core.Store(objects=True)
+        self._watch = self.store.watch(PODS.prefix, backlog_max=WATCH_BACKLOG_MAX)
+        self._feeder = Feeder(self.store, make_engine(is_indexed=True), clock, ledger)
+        self.event_count = 0
+        self.marked_revision = 0
+
+    async def create(self, objects: Sequence[NewObject]) -> None:
+        store, feeder = self.store, self._feeder
+        for obj in objects:
+            try:
+                kv = store.create(obj.key, obj.value)
+            except KeyExists:
+                continue
+            feeder.stored(obj.kind, kv)
+
+    async def replace(self, obj: NewObject, subresources: Sequence[str]) -> None:
+        kv = self.store.get(obj.key)
+        if kv is None:
+            raise ClusterError(f"{obj.kind.kind} {obj.namespace}/{obj.name} is to be updated, but does not exist")
+        stored, wanted = orjson.loads(kv.value), orjson.loads(obj.value)
+        kept = {name: stored["metadata"][name] for name in ("uid", "creationTimestamp")}
+        wanted["metadata"] = {**wanted["metadata"], **kept}
+        node_name = (stored.get("spec") or {}).get("nodeName")
+        if node_name:
+            wanted["spec"]["nodeName"] = node_name
+        if "status" in stored:
+            wanted["status"] = {**stored["status"], **(wanted.get("status") or {})}
+        self._feeder.stored(obj.kind, self.store.update(obj.key, ordered(wanted), expected=kv.mod_revision))
+
+    async def delete(self, kind: ObjectKind, namespace: str, name: str, grace_s: int | None = None) -> None:
+        self._feeder.delete(kind, kind.key(namespace, name), grace_s)
+
+    async def advance(self) -> bool:
+        is_busy = self._feeder.advance()
+        return self._drain() or is_busy
+
+    def next_deadline_s(self) -> float | None:
+        return self._feeder.next_deadline_s()
+
+    async def wait(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+    async def mark(self) -> None:
+        self.marked_revision = self.store.revision
+
+    async def placements(self) -> dict[str, Json]:
+        return fill_of_nodes(self.store)
+
+    async def close(self) -> None:
+        self._watch.close()
+        self.store.close()
+
+    def _drain(self) -> bool:
+        """Take in what the watch has; the events are counted and let go, as a client's cache would keep them."""
+        total = 0
+        while events := self._watch.poll(POLL_COUNT):
+            total += len(events)
+        self.event_count += total
+        self._feeder.watched()
+        return total > 0
