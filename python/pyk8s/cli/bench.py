@@ -5,7 +5,15 @@ Always true: command bodies import what they need; data goes to stdout, talk to 
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from pyk8s.cli.exits import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    from pyk8s.simulate.bench.session import Options, Ready
 
 app = typer.Typer(name="bench", help="Measure the scheduler.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -35,3 +43,116 @@ def replay_scheduler() -> None:
 
     for answer in Replay(json.load(sys.stdin), engine, compiled).answers():
         sys.stdout.write(json.dumps(answer) + "\n")
+
+
+@app.command("scheduler")
+def scheduler(
+    config: Annotated[Path, typer.Option("--config", help="a file in scheduler_perf's format", show_default=False)],
+    case: Annotated[str, typer.Option(help="only this test case")] = "",
+    workload: Annotated[str, typer.Option(help="only workloads of this name")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option(help="only workloads with this label; with '-' before it: without")
+    ] = None,
+    mode: Annotated[str, typer.Option(help="in-process, or http: through the API server")] = "in-process",
+    output: Annotated[str, typer.Option("-o", "--output", help="table or json")] = "table",
+    report: Annotated[Path | None, typer.Option(help="write an HTML report here")] = None,
+    sample: Annotated[int, typer.Option(min=0, help="pods compared with the exhaustive loop")] = 100,
+    seed: Annotated[int, typer.Option(help="of names, uids and the choice among equal nodes")] = 0,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="for http: an empty cluster to use instead of one of its own")
+    ] = None,
+) -> None:
+    """Run the workloads of a scheduler_perf file and tell how many pods a second were scheduled.
+
+    Exits with 2, and starts nothing, when the file or a template is wrong.
+
+    Example: pyk8s bench scheduler --config benches/scheduler/performance.yaml --label short
+    """
+    from pyk8s.simulate.bench.session import Options
+
+    if output not in ("table", "json"):
+        raise CommandError(f"--output is {output!r}; it may be table or json", ExitCode.USAGE)
+    if mode not in ("in-process", "http"):
+        raise CommandError(f"--mode is {mode!r}; it may be in-process or http", ExitCode.USAGE)
+    if report is not None:
+        _need_reports()
+    ready = _prepare(config, case, workload, label or [])
+    options = Options(seed=seed, sample_count=sample, is_placement_wanted=report is not None,
+                      mode=mode, kubeconfig=kubeconfig)  # fmt: skip
+    _run(ready, options, output=output, report=report)
+
+
+def _prepare(config: Path, case: str, workload: str, labels: list[str]) -> list[Ready]:
+    from pyk8s.simulate.bench.problems import InvalidBenchmark, UnsupportedBenchmark
+    from pyk8s.simulate.bench.session import prepare
+
+    try:
+        return prepare(config, _compile, case=case, workload=workload, labels=labels)
+    except UnsupportedBenchmark as error:
+        raise CommandError(error.text(), ExitCode.UNSUPPORTED) from error
+    except InvalidBenchmark as error:
+        raise CommandError(error.text(), ExitCode.USAGE) from error
+    except OSError as error:
+        raise CommandError(f"cannot read {config}: {error.strerror}", ExitCode.USAGE) from error
+
+
+def _compile(file: Path | None, gates: dict[str, bool]) -> bytes:
+    """A workload's scheduler configuration, compiled; what it asks for in vain is said on stderr."""
+    from pyk8s.cli.output import say
+    from pyk8s.scheduler.configuration import ConfigurationError, compile_configuration
+
+    empty = {"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration"}
+    try:
+        given = file.read_bytes() if file is not None else empty
+        compiled = compile_configuration(given, feature_gates=gates, source=str(file or ""))
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
+    for warning in compiled.warnings:
+        say(f"pyk8s: {warning}")
+    if compiled.extenders:
+        say("pyk8s: extenders are not called by a benchmark")
+    return compiled.config
+
+
+def _run(ready: list[Ready], options: Options, *, output: str, report: Path | None) -> None:
+    import asyncio
+    import sys
+
+    from pyk8s.api.clock import SystemClock
+    from pyk8s.cli.output import print_json, write
+    from pyk8s.simulate.bench import results
+    from pyk8s.simulate.bench.problems import InvalidBenchmark
+    from pyk8s.simulate.bench.progress import progress_for
+    from pyk8s.simulate.bench.runner import WorkloadFailed
+    from pyk8s.simulate.bench.session import measure
+
+    clock = SystemClock()
+    progress = progress_for(sys.stderr, clock)
+    measured = []
+    try:
+        for one in ready:
+            measured.append(asyncio.run(measure(one, clock=clock, options=options, progress=progress)))
+    except WorkloadFailed as error:
+        raise CommandError(f"{one.plan.chosen.name}: {error}") from error
+    except InvalidBenchmark as error:
+        raise CommandError(error.text(), ExitCode.USAGE) from error
+    finally:
+        progress.close()
+    if report is not None:
+        from pyk8s.simulate.bench.report import write_report
+
+        write_report(measured, report)
+    if output == "json":
+        print_json(results.as_json(measured))
+    else:
+        write(results.table([line for result in measured for line in results.rows(result)]))
+
+
+def _need_reports() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("plotly") is None:
+        raise CommandError(
+            "--report needs plotly, which is not installed; pip install 'pyk8s[reports]'",
+            ExitCode.MISSING_PREREQUISITE,
+        )

@@ -69,7 +69,7 @@ def resolve(chosen: Chosen) -> list[Operation]:
         resolved.append(_filled(operation, parameters, path))
     problems = parameters.problems
     unused = sorted(set(chosen.workload.params) - parameters.used)
-    if unused:
+    if unused and not problems:
         problems.append(f"{path_text(chosen.path)}.workloads: parameters of {chosen.workload.name!r} that no operation "
                         f"uses: {', '.join(unused)}")  # fmt: skip
     if problems:

@@ -15,10 +15,14 @@ class InvalidBenchmark(Exception):
 
     def __init__(self, file: str, problems: Sequence[str]) -> None:
         self.file, self.problems = file, tuple(problems)
-        shown = list(self.problems[:SHOWN_MAX])
+        super().__init__(self.text())
+
+    def text(self) -> str:
+        """A line per problem."""
+        lines = [f"{self.file}: {problem}" for problem in self.problems[:SHOWN_MAX]]
         if len(self.problems) > SHOWN_MAX:
-            shown.append(f"and {len(self.problems) - SHOWN_MAX} more")
-        super().__init__("; ".join(f"{file}: {problem}" if problem else file for problem in shown))
+            lines.append(f"and {len(self.problems) - SHOWN_MAX} more")
+        return "\n".join(lines)
 
 
 class UnsupportedBenchmark(InvalidBenchmark):

@@ -41,6 +41,9 @@ class Options:
     seed: int = 0
     sample_count: int = 100
     is_placement_wanted: bool = False
+    mode: str = "in-process"
+    kubeconfig: Path | None = None
+    """For the mode http: an empty cluster to use; None: one is started and ended."""
 
 
 @dataclass(frozen=True, slots=True)
