@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
-
 from pyk8s.cli.bench import app
 from pyk8s.cli.exits import CommandError, ExitCode
+from typer.testing import CliRunner
 
 MIXED = Path(__file__).with_name("fixtures") / "mixed" / "performance.yaml"
 
@@ -23,7 +22,7 @@ def run(*words: str) -> str:
 def test_a_workload_prints_a_table_with_its_threshold() -> None:
     head, line = run("--config", str(MIXED), "--case", "AffinityInOneZone", "--workload", "tiny").splitlines()
 
-    assert head.split() [:3] == ["workload", "pods", "pods/s"]
+    assert head.split()[:3] == ["workload", "pods", "pods/s"]
     assert line.startswith("AffinityInOneZone/tiny/team-1") and line.endswith("1 met")
 
 

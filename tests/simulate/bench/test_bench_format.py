@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from pyk8s.simulate.bench.format import choose, load
 from pyk8s.simulate.bench.operations import Churn, CreatePods, Unsupported
 from pyk8s.simulate.bench.parameters import resolve
@@ -58,10 +57,13 @@ def test_counts_come_from_parameters_and_multipliers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("operation", "expected"),
     [
-        ({"opcode": "createPods", "countPram": "$pods"}, "[0].workloadTemplate[0].countPram: unknown field; allowed: "),
-        ({"opcode": "createPods", "countParam": "pods"}, "[0].workloadTemplate[0].countParam: 'pods' names no parameter"),
+        ({"opcode": "createPods", "countPram": "$pods"}, ".workloadTemplate[0].countPram: unknown field; allowed: "),
+        (
+            {"opcode": "createPods", "countParam": "pods"},
+            "workloadTemplate[0].countParam: 'pods' names no parameter",
+        ),
         ({"opcode": "createPods", "count": -1}, "[0].workloadTemplate[0].count: "),
-        ({"opcode": "createThings"}, "[0].workloadTemplate[0].opcode: opcode must be one of: barrier, churn, "),
+        ({"opcode": "createThings"}, "[0].workloadTemplate[0].opcode: opcode must be one of: allocResourceClaims, ba"),
         ({"opcode": "churn", "mode": "recreate", "templatePaths": ["a"]}, "mode recreate needs a number above zero"),
         ({"opcode": "churn", "mode": "x", "number": 1, "templatePaths": ["a"]}, "[0].workloadTemplate[0].mode: "),
         ({"opcode": "churn", "mode": "create"}, "[0].workloadTemplate[0].templatePaths: is required"),

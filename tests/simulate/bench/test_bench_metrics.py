@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from pyk8s.simulate.bench.metrics import LATENCIES_MAX, Latencies, Throughput, percentile, summarize
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 import pytest
 import yaml
-
 from pyk8s import core
 from pyk8s.api.clock import VirtualClock
 from pyk8s.simulate.bench import results
@@ -26,23 +25,31 @@ MIXED = Path(__file__).with_name("fixtures") / "mixed" / "performance.yaml"
 VIRTUAL_S_MAX = 600
 
 
-async def on_virtual_time(clock: VirtualClock, work: Any) -> Any:
+async def on_virtual_time(clock: VirtualClock, work: Any, step_s: float = 0.05) -> Any:
     """The outcome of ``work``, with time moving on whenever it waits."""
     task = asyncio.ensure_future(work)
-    for _ in range(VIRTUAL_S_MAX * 100):
+    for _ in range(int(VIRTUAL_S_MAX / step_s)):
         if task.done():
             break
-        await clock.advance(0.01)
+        await clock.advance(step_s)
     assert task.done(), f"not over after {VIRTUAL_S_MAX} s"
     return task.result()
+
+
+class BusyClock(VirtualClock):
+    """Time passes with every look at it: for work that never rests."""
+
+    def monotonic_s(self) -> float:
+        self._elapsed_s += 0.001
+        return self._elapsed_s
 
 
 class Finished:
     """A run of one workload, kept open to look into."""
 
-    def __init__(self, file: Path, case: str, workload: str = "") -> None:
+    def __init__(self, file: Path, case: str, workload: str = "", clock: VirtualClock | None = None) -> None:
         (ready,) = prepare(file, lambda path, gates: b"", case=case, workload=workload)
-        self.clock, self.ledger = VirtualClock(), Ledger()
+        self.clock, self.ledger = clock or VirtualClock(), Ledger()
 
         def make_engine(*, is_indexed: bool) -> Any:
             return core.SchedulerEngine(is_indexed=is_indexed)
@@ -52,8 +59,8 @@ class Finished:
         names = NameSource(lambda: f"uid-{next(numbers)}", "2026-01-01T00:00:00Z")
         self.runner = Runner(ready.plan, self.cluster, self.ledger, names, Silent())
 
-    async def run(self) -> Finished:
-        await on_virtual_time(self.clock, self.runner.run(self.clock))
+    async def run(self, step_s: float = 0.05) -> Finished:
+        await on_virtual_time(self.clock, self.runner.run(self.clock), step_s)
         return self
 
     def objects(self, prefix: str) -> dict[str, Any]:
@@ -186,7 +193,7 @@ async def test_pods_that_can_never_be_scheduled_end_the_run_with_the_schedulers_
     file = one_case(tmp_path, NODE, {"opcode": "createPods", "count": 2, "podTemplatePath": "big.yaml"}, big=pod("900"))
 
     with pytest.raises(WorkloadFailed, match=r"2 pods in namespace-1 were not scheduled for 90 s.*Insufficient cpu"):
-        await Finished(file, "Case").run()
+        await Finished(file, "Case").run(step_s=1.0)
 
 
 async def test_a_barrier_for_attempts_lets_gated_and_refused_pods_pass(tmp_path: Path) -> None:
@@ -209,12 +216,12 @@ async def test_a_barrier_for_attempts_lets_gated_and_refused_pods_pass(tmp_path:
 async def test_updates_keep_the_node_and_release_what_waits(tmp_path: Path) -> None:
     waiting = pod("1", schedulingGates=[{"name": "example.com/wait"}])
     waiting["metadata"] = {"name": "pod-{{.Index}}"}
+    waiting_pods = {"opcode": "createPods", "count": 3, "namespace": "n", "podTemplatePath": "waiting.yaml"}
     released = {**pod("1"), "metadata": {"name": "pod-{{.Index}}", "labels": {"released": "yes"}}}
     file = one_case(
         tmp_path,
         NODE,
-        {"opcode": "createPods", "count": 3, "namespace": "n", "podTemplatePath": "waiting.yaml",
-         "skipWaitToCompletion": True},  # fmt: skip
+        {**waiting_pods, "skipWaitToCompletion": True},
         {"opcode": "updateAny", "count": 3, "namespace": "n", "templatePath": "released.yaml", "updatePerSecond": 50},
         {"opcode": "barrier"},
         {"opcode": "updateAny", "count": 3, "namespace": "n", "templatePath": "released.yaml"},
@@ -230,7 +237,9 @@ async def test_updates_keep_the_node_and_release_what_waits(tmp_path: Path) -> N
 
 async def test_a_steady_state_replaces_what_is_bound_until_the_time_is_over(tmp_path: Path) -> None:
     steady = {"steadyState": True, "duration": "1s", "collectMetrics": True, "namespace": "steady"}
-    run = await Finished(one_case(tmp_path, NODE, {"opcode": "createPods", "count": 4, **steady}), "Case").run()
+    file = one_case(tmp_path, NODE, {"opcode": "createPods", "count": 4, **steady})
+
+    run = await Finished(file, "Case", clock=BusyClock()).run()
 
     (measured,) = run.runner.measured
     assert measured.pod_count > 8

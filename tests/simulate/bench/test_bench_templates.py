@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 import pytest
-
 from pyk8s import core
 from pyk8s.api.tables import scheme_tables
 from pyk8s.simulate.bench.objects import Making, NameSource, ObjectTemplate

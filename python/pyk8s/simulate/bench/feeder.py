@@ -62,13 +62,14 @@ class Feeder:
         first = self.engine.schedule_one(now_s)
         if first is None:
             return False
-        self._ledger.timed(self._clock.monotonic_s() - started_s, 1)
+        self._ledger.timed(self._clock.monotonic_s() - started_s)
+        self._ledger.tried(1)
         self._carry_out(first, now_s)
         for _ in range(BATCH_SIZE // TIMED_EVERY):
             decisions = self.engine.schedule(now_s, TIMED_EVERY)
             for decision in decisions:
                 self._carry_out(decision, now_s)
-            self._ledger.attempt_count += len(decisions)
+            self._ledger.tried(len(decisions))
             if len(decisions) < TIMED_EVERY:
                 break
         return True

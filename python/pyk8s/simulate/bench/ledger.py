@@ -105,11 +105,15 @@ class Ledger:
         for collector in self.collectors:
             collector.unschedulable_count += 1
 
-    def timed(self, seconds: float, count: int) -> None:
-        """``count`` attempts took ``seconds`` each."""
+    def tried(self, count: int) -> None:
+        """So many attempts were made."""
         self.attempt_count += count
         for collector in self.collectors:
             collector.attempt_count += count
+
+    def timed(self, seconds: float) -> None:
+        """One of the attempts took so long."""
+        for collector in self.collectors:
             collector.latencies.add(seconds)
 
     def gone(self, key: str) -> None:

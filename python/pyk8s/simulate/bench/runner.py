@@ -137,6 +137,8 @@ class Runner:
         premade = list(maker.pods.make(0, operation.count)) if self._is_premade(operation) else None
         collector = await self._start(namespace, [namespace], {}) if operation.collect_metrics else None
         pod_set = self._ledger.open_set(namespace, maker.labels)
+        if operation.steady_state:
+            self._ledger.watched_bindings = []
         await self._create_and_feed(maker, operation, pod_set, premade)
         if operation.steady_state:
             await self._keep_steady(maker, operation, pod_set)
@@ -171,8 +173,8 @@ class Runner:
 
     async def _keep_steady(self, maker: PodMaker, operation: CreatePods, pod_set: PodSet) -> None:
         """Delete what is bound and create as much again, until the time is over."""
-        bound: list[str] = []
-        self._ledger.watched_bindings = bound
+        bound = self._ledger.watched_bindings
+        assert bound is not None, "the caller starts watching before the first pod is created"
         end_s, made = self._clock.monotonic_s() + operation.duration, operation.count
         while self._clock.monotonic_s() < end_s:
             await self._turn_or_wait(end_s)
