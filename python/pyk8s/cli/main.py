@@ -48,9 +48,10 @@ def version(
 
 
 def _add_groups() -> None:
-    from pyk8s.cli import bench
+    from pyk8s.cli import bench, simulate
 
     app.add_typer(bench.app)
+    app.add_typer(simulate.app)
 
 
 def main() -> None:

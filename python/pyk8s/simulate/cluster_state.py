@@ -28,11 +28,14 @@ class SimulatedNode:
 
 
 class SimulatedPod:
-    """One pod. ``duration_s``: how long it runs once bound (None: for ever); ``reason``: why it waits, as last told."""
+    """One pod. ``duration_s``: how long it runs once bound (None: for ever); ``reason``: the main one why it waits.
+
+    ``message``: all of what the scheduler said last.
+    """
 
     __slots__ = (
-        "bound_s", "created_s", "created_text", "duration_s", "is_ending", "is_resubmission", "name", "name_bytes",
-        "node", "reason", "run", "shape", "uid",
+        "bound_s", "created_s", "created_text", "duration_s", "is_ending", "is_resubmission", "message", "name",
+        "name_bytes", "node", "reason", "run", "shape", "uid",
     )  # fmt: skip
 
     def __init__(self, name: str, shape: PodShape, *, run: object, duration_s: float | None = None) -> None:
@@ -42,7 +45,7 @@ class SimulatedPod:
         self.created_s = self.bound_s = 0.0
         self.created_text = b""
         self.node: SimulatedNode | None = None
-        self.reason = ""
+        self.reason = self.message = ""
         self.is_ending = self.is_resubmission = False
 
 
@@ -134,7 +137,7 @@ class ClusterState:
     def bind(self, pod: SimulatedPod, node: SimulatedNode, now_s: float) -> None:
         """The scheduler's choice becomes true."""
         del self.pending[pod.uid]
-        pod.reason = ""
+        pod.reason = pod.message = ""
         self._place(pod, node, now_s)
 
     def _place(self, pod: SimulatedPod, node: SimulatedNode, now_s: float) -> None:

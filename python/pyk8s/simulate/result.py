@@ -134,3 +134,37 @@ def _nodes(simulation: Simulation) -> list[Json]:
 def to_bytes(result: Json) -> bytes:
     """The document as it is written to files."""
     return orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def side_by_side(results: Sequence[Json]) -> Json:
+    """Several results as one: every run under the name of its scenario (and scheduler, if it has several)."""
+
+    labels = _labels([result["scenario"]["name"] for result in results])
+
+    def name(label: str, result: Json, scheduler: str) -> str:
+        return f"{label}/{scheduler}" if len(result["schedulers"]) > 1 else label
+
+    named = list(zip(labels, results, strict=True))
+    merged = dict(results[0]["scenario"], name=" and ".join(labels), description="")
+    merged["resources"] = list(dict.fromkeys(entry for result in results for entry in result["scenario"]["resources"]))
+    return {
+        "version": VERSION,
+        "scenario": merged,
+        "schedulers": [
+            {**run, "name": name(label, result, run["name"])} for label, result in named for run in result["schedulers"]
+        ],
+        "assertions": [
+            {**entry, "scheduler": name(label, result, entry["scheduler"])}
+            for label, result in named
+            for entry in result["assertions"]
+        ],
+        "warnings": [text for result in results for text in result["warnings"]],
+    }
+
+
+def _labels(names: Sequence[str]) -> list[str]:
+    """Every name once: the second of a name is NAME-2."""
+    return [
+        name if name not in names[:index] else f"{name}-{names[: index + 1].count(name)}"
+        for index, name in enumerate(names)
+    ]

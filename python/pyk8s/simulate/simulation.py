@@ -25,6 +25,7 @@ from pyk8s.simulate.workload import Batch, WorkloadPlan
 
 EVENTS_MAX = 1_000_000_000
 """Steps of one run: a scenario that never ends is stopped here."""
+PROGRESS_STEPS = 512
 QUIET_S = 60.0
 """Without a duration, time after the last event in which pods that back off (10 s at most) are tried once more."""
 SAMPLE_DEFAULT_S = 5.0
@@ -69,19 +70,23 @@ class Simulation:
 
     def run(self, progress: Progress | None = None) -> Measurement:
         """Run to the end; once, after `begin`."""
+        self.settle(progress)
+        self._finish()
+        return self.measure
+
+    def settle(self, progress: Progress | None = None) -> None:
+        """Run until the end, or until nothing happens any more."""
         self._decide()
         for step in range(EVENTS_MAX):
             moment_s = self._next_moment_s()
             if moment_s is None or moment_s > self.end_s:
-                break
+                return
             self._move_to(moment_s)
             while self._events and self._events[0][0] <= moment_s:
                 heapq.heappop(self._events)[2]()
             self._decide()
-            if progress is not None and step % 512 == 0:
+            if progress is not None and step % PROGRESS_STEPS == 0:
                 progress(self.now_s, self.end_s)
-        self._finish()
-        return self.measure
 
     def begin(self) -> None:
         """Set up the cluster as it is at the start, and plan the first event of everything."""
@@ -175,6 +180,7 @@ class Simulation:
     def _refuse(self, pod: SimulatedPod, decision: Decision) -> None:
         reason = main_reason(decision.message)
         self._wait_for(pod, reason)
+        pod.message = decision.message
         self.measure.reasons[reason] += 1
         for namespace, name, uid in decision.victims:
             victim = self.state.pods.get(uid) or self.state.pods.get(f"{namespace}/{name}")
@@ -205,11 +211,14 @@ class Simulation:
             self._create(run, batch.shape, duration_s)
         self._plan_next_batch(run)
 
-    def _create(self, run: Run, shape: PodShape, duration_s: float | None, *, is_resubmission: bool = False) -> None:
+    def _create(
+        self, run: Run, shape: PodShape, duration_s: float | None, *, is_resubmission: bool = False
+    ) -> SimulatedPod:
         run.made_count += 1
         pod = SimulatedPod(f"{run.plan.name}-{run.made_count}", shape, run=run, duration_s=duration_s)
         pod.is_resubmission = is_resubmission
         self._enter(run, pod)
+        return pod
 
     def _enter(self, run: Run, pod: SimulatedPod) -> None:
         run.pods[pod.uid] = pod
@@ -236,12 +245,17 @@ class Simulation:
         if self.state.pods.get(pod.uid) is pod:
             self._lose(pod, is_wanted=is_wanted)
 
-    def _lose(self, pod: SimulatedPod, *, is_wanted: bool) -> None:
+    def replace(self, pod: SimulatedPod) -> SimulatedPod | None:
+        """A pod ends at once; the one that takes its place, None when none does."""
+        return self._lose(pod, is_wanted=True)
+
+    def _lose(self, pod: SimulatedPod, *, is_wanted: bool) -> SimulatedPod | None:
         run = _run_of(pod)
         duration_s = _left_s(pod, self.now_s, run.plan)
         self._remove(pod)
-        if is_wanted and run.plan.is_resubmitted and run.plan.kind != "daemon":
-            self._create(run, pod.shape, duration_s, is_resubmission=True)
+        if not is_wanted or not run.plan.is_resubmitted or run.plan.kind == "daemon":
+            return None
+        return self._create(run, pod.shape, duration_s, is_resubmission=True)
 
     def lose(self, pod: SimulatedPod) -> None:
         """A pod is gone with its node."""
