@@ -166,6 +166,7 @@ def _heat(run: Json, index: int, times: Sequence[float], time: str) -> Chart:
         rows=run["heat_rows"],
         z=rows,
         z_title="fullest resource (% of allocatable)",
+        note="grey: no node there, or it does not answer",
     )
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from random import Random
-from typing import Annotated, Self
+from collections.abc import Sequence
+from typing import Annotated, Protocol, Self
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -20,7 +20,16 @@ from pyk8s.simulate.duration import Duration, parse_duration
 from pyk8s.simulate.model import Model
 
 
-def stream(seed: int, *name: str | int) -> Random:
+class Draws(Protocol):
+    """A generator of random numbers; of Python's, only what gives the same on every version is used."""
+
+    def random(self) -> float:
+        """From 0 up to and without 1."""
+
+    def sample(self, population: Sequence[int], k: int) -> list[int]: ...
+
+
+def stream(seed: int, *name: str | int) -> Draws:
     """The generator of one purpose: ``stream(7, "arrivals", "batch")``."""
     digest = hashlib.sha256("/".join(map(str, (seed, *name))).encode()).digest()
     return Identity(int.from_bytes(digest[:8], "big")).random
@@ -65,25 +74,25 @@ class Distribution(Model):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}, handler(schema)]}
 
-    def draw(self, random: Random) -> float:
-        """One amount; the number of draws from ``random`` does not depend on what they are."""
-        value = self._draw(random)
+    def draw(self, draws: Draws) -> float:
+        """One amount; the number of draws from ``draws`` does not depend on what they are."""
+        value = self._draw(draws)
         value = value if self.max is None else min(value, self.max)
         return max(value, self.min or 0.0)
 
-    def _draw(self, random: Random) -> float:
+    def _draw(self, draws: Draws) -> float:
         if self.fixed is not None:
             return self.fixed
         if self.exponential is not None:
-            return exponential(random, self.exponential)
+            return exponential(draws, self.exponential)
         if self.uniform is not None:
-            return self.uniform[0] + (self.uniform[1] - self.uniform[0]) * random.random()
+            return self.uniform[0] + (self.uniform[1] - self.uniform[0]) * draws.random()
         if self.normal is not None:
-            return self.normal.mean + self.normal.deviation * standard_normal(random)
+            return self.normal.mean + self.normal.deviation * standard_normal(draws)
         if self.lognormal is not None:
-            return self.lognormal.median * math.exp(self.lognormal.sigma * standard_normal(random))
+            return self.lognormal.median * math.exp(self.lognormal.sigma * standard_normal(draws))
         assert self.choice is not None, "one shape is always given"
-        return _chosen(self.choice, random.random())
+        return _chosen(self.choice, draws.random())
 
 
 def _chosen(choices: list[Choice], at: float) -> float:
@@ -95,14 +104,14 @@ def _chosen(choices: list[Choice], at: float) -> float:
     return choices[-1].value
 
 
-def exponential(random: Random, mean: float) -> float:
-    return -mean * math.log(1.0 - random.random())
+def exponential(draws: Draws, mean: float) -> float:
+    return -mean * math.log(1.0 - draws.random())
 
 
-def standard_normal(random: Random) -> float:
+def standard_normal(draws: Draws) -> float:
     """Box and Muller's, one of the two: exactly two draws, and the same on every machine."""
-    radius = math.sqrt(-2.0 * math.log(1.0 - random.random()))
-    return radius * math.cos(2.0 * math.pi * random.random())
+    radius = math.sqrt(-2.0 * math.log(1.0 - draws.random()))
+    return radius * math.cos(2.0 * math.pi * draws.random())
 
 
 def _as_fixed(value: object) -> object:

@@ -123,19 +123,19 @@ class RandomFailures:
 
     def __init__(self, events: NodeEvents, failures: NodeFailures, index: int, simulation: Simulation) -> None:
         self._events, self._failures, self._simulation = events, failures, simulation
-        self._random = stream(simulation.seed, "failures", index)
+        self._moments = stream(simulation.seed, "failures", index)
         self._repairs = stream(simulation.seed, "repairs", index)
 
     def plan_next(self) -> None:
         # With no nodes at all the process still has to be looked at again: as if there were one.
         count = max(1, len(self._nodes()))
-        gap_s = exponential(self._random, self._failures.mean_time_between / count)
+        gap_s = exponential(self._moments, self._failures.mean_time_between / count)
         self._simulation.at(self._simulation.now_s + gap_s, self._fail_one)
 
     def _fail_one(self) -> None:
         nodes = self._nodes()
         repair_s = self._failures.repair.draw(self._repairs)
-        position = self._random.random()
+        position = self._moments.random()
         if nodes:
             # One that is down already cannot fail: that is what thins the process to the nodes that are up.
             self._events.fail(nodes[int(position * len(nodes))], repair_s)

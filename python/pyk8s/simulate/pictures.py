@@ -21,6 +21,7 @@ LEFT, RIGHT, TOP, BOTTOM = 74, 24, 64, 54
 HEAT_ROW_MIN, HEAT_ROW_MAX = 4, 18
 ROW_LABELS_MAX = 16
 TICKS = 6
+CLOCK_STEPS = {"hours": (1, 2, 3, 4, 6, 12, 24), "minutes": (1, 2, 5, 10, 15, 20, 30, 60)}
 FONT = "Helvetica, Arial, sans-serif"
 INK, FAINT = "#1c2733", "#dfe4e9"
 LETTER = 6.4
@@ -47,6 +48,13 @@ def ticks(top: float, count: int = TICKS) -> list[float]:
     return [round(step * index, 10) for index in range(math.ceil(top / step - 1e-9) + 1)]
 
 
+def time_ticks(end: float, title: str) -> list[float]:
+    """Ticks of an axis of hours or minutes fall on parts of a day or an hour; those of others are round numbers."""
+    factors = next((factors for unit, factors in CLOCK_STEPS.items() if f"({unit})" in title), ())
+    step = next((factor for factor in factors if end / factor <= TICKS + 2), 0)
+    return [float(step * index) for index in range(int(end / step) + 1)] if step else ticks(end)
+
+
 def number(value: float) -> str:
     return f"{value:,.10g}"
 
@@ -67,7 +75,7 @@ class _Picture:
         layers = _stacked(chart.lines) if chart.kind == "stack" else [list(line.y) for line in chart.lines]
         top = chart.y_max or max((max(layer, default=0) for layer in layers), default=0)
         x_end = max((float(line.x[-1]) for line in chart.lines if line.x), default=1) or 1
-        x, y = self._frame(ticks(x_end), ticks(top), x_end=x_end, y_end=chart.y_max)
+        x, y = self._frame(time_ticks(x_end, chart.x_title), ticks(top), x_end=x_end, y_end=chart.y_max)
         for index in reversed(range(len(layers))):
             line = chart.lines[index]
             points = [(x(float(at)), y(value)) for at, value in zip(line.x, layers[index], strict=True)]
@@ -103,7 +111,7 @@ class _Picture:
         self._left = min(220, 34 + int(LETTER * max((len(name) for name in chart.rows), default=4)))
         self._height, self._right = TOP + rows * row_height + BOTTOM, 96
         x_end = float(chart.x[-1]) if chart.x and float(chart.x[-1]) > 0 else 1.0
-        x, _ = self._frame(ticks(x_end), [], x_end=x_end, y_end=None)
+        x, _ = self._frame(time_ticks(x_end, chart.x_title), [], x_end=x_end, y_end=None)
         for row, values in enumerate(chart.z):
             self._heat_row(TOP + row * row_height, row_height, values, x)
         every = max(1, -(-rows // ROW_LABELS_MAX), -(-11 // row_height))
@@ -152,6 +160,8 @@ class _Picture:
             return bottom - (bottom - TOP) * value / y_top
 
         self._text(14, 24, chart.title, size=16, weight="bold")
+        if chart.note:
+            self._text(WIDTH - RIGHT, 46 if chart.kind == "heat" else 24, chart.note, anchor="end")
         for value in y_ticks:
             if value <= y_top:
                 self._line(self._left, y(value), WIDTH - self._right, y(value), FAINT)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any, Literal
 
-from pyk8s.simulate.distribution import Distribution, exponential, stream
+from pyk8s.simulate.distribution import Distribution, Draws, exponential, stream
 from pyk8s.simulate.pod_shape import PodShape
 from pyk8s.simulate.scenario_workload import REPLICAS_MAX, Arrivals, Scale
 
@@ -81,19 +80,19 @@ class WorkloadPlan:
         if self.arrivals is None:
             yield self.at_s
             return
-        arrivals, random = self.arrivals, stream(seed, "arrivals", self.key)
+        arrivals, draws = self.arrivals, stream(seed, "arrivals", self.key)
         until_s = end_s if arrivals.until is None else min(end_s, arrivals.until)
-        at_s = self.at_s + (exponential(random, 1 / arrivals.poisson) if arrivals.poisson else 0.0)
+        at_s = self.at_s + (exponential(draws, 1 / arrivals.poisson) if arrivals.poisson else 0.0)
         for _ in range(min(arrivals.count or ARRIVALS_MAX, ARRIVALS_MAX)):
             if at_s > until_s:
                 return
             yield at_s
-            at_s += _gap_s(arrivals, random)
+            at_s += _gap_s(arrivals, draws)
 
 
-def _gap_s(arrivals: Arrivals, random: Random) -> float:
+def _gap_s(arrivals: Arrivals, draws: Draws) -> float:
     if arrivals.poisson:
-        return exponential(random, 1 / arrivals.poisson)
+        return exponential(draws, 1 / arrivals.poisson)
     if arrivals.rate:
         return 1 / arrivals.rate
     assert arrivals.every, "one way is always given, and is more than nothing"
