@@ -45,8 +45,6 @@ class Claim:
     volume_mode: str
     attributes_class: str
     selector: Selection | None
-    owner_uid: str
-    """Its controller's."""
     obj: dict[str, Any]
 
     @classmethod
@@ -62,8 +60,8 @@ class Claim:
             namespace=meta.get("namespace") or "",
             uid=meta.get("uid") or "",
             class_name=class_name(obj),
-            volume_name=spec.get("volumeName") or "",
-            is_bound=bool(spec.get("volumeName")) and BIND_COMPLETED in annotations,
+            volume_name=volume_name(obj),
+            is_bound=bool(volume_name(obj)) and BIND_COMPLETED in annotations,
             is_lost=(obj.get("status") or {}).get("phase") == "Lost",
             is_deleted=meta.get("deletionTimestamp") is not None,
             selected_node=annotations.get(SELECTED_NODE),
@@ -72,17 +70,14 @@ class Claim:
             volume_mode=spec.get("volumeMode") or "Filesystem",
             attributes_class=spec.get("volumeAttributesClassName") or "",
             selector=None if selector is None else Selection.from_label_selector(json.dumps(selector).encode()),
-            owner_uid=_controller_uid(meta),
             obj=obj,
         )
 
-    def is_made_for(self, pod: PodInfo) -> bool:
-        return self.owner_uid == pod.uid
 
-
-def _controller_uid(meta: Json) -> str:
-    owners = meta.get("ownerReferences") or ()
-    return next((owner.get("uid") or "" for owner in owners if owner.get("controller")), "")
+def is_made_for(claim: Json, pod: PodInfo) -> bool:
+    """Whether the pod controls the claim, as the claims of its ephemeral volumes must be."""
+    owners = claim["metadata"].get("ownerReferences") or ()
+    return next((owner.get("uid") or "" for owner in owners if owner.get("controller")), "") == pod.uid
 
 
 def class_name(obj: Json) -> str:
@@ -97,15 +92,18 @@ def binding_mode(objects: Objects, name: str) -> str | None:
     return None if found is None else found.get("volumeBindingMode") or ""
 
 
-def claim_of(pod: PodInfo, reference: ClaimReference, objects: Objects) -> Claim | None:
-    """Raises SelectorError."""
-    obj = objects.get("PersistentVolumeClaim", f"{pod.namespace}/{reference.name}")
-    return None if obj is None else Claim.parse(obj)
+def claim_of(pod: PodInfo, reference: ClaimReference, objects: Objects) -> dict[str, Any] | None:
+    return objects.get("PersistentVolumeClaim", f"{pod.namespace}/{reference.name}")
 
 
-def foreign_message(claim: Claim, pod: PodInfo) -> str:
+def volume_name(claim: Json) -> str:
+    return str((claim.get("spec") or {}).get("volumeName") or "")
+
+
+def foreign_message(reference: ClaimReference, pod: PodInfo) -> str:
     """Why an ephemeral volume of the pod cannot use the claim."""
-    return f"PVC {claim.key} was not created for pod {pod.namespace}/{pod.name} (pod is not owner)"
+    namespace = pod.namespace
+    return f"PVC {namespace}/{reference.name} was not created for pod {namespace}/{pod.name} (pod is not owner)"
 
 
 def not_found(resource: str, name: str) -> str:

@@ -6,12 +6,19 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pyk8s.errors import SelectorError
-from pyk8s.reference.scheduler.claims import Claim, claim_of, foreign_message, is_own_claim, not_found
+from pyk8s.reference.scheduler.claims import (
+    claim_of,
+    class_name,
+    foreign_message,
+    is_made_for,
+    is_own_claim,
+    not_found,
+    volume_name,
+)
 from pyk8s.reference.scheduler.event import AssignedPodDeleted, ClusterEvent, ObjectChanged
 from pyk8s.reference.scheduler.framework import Plugin, PreFilter, Rejection, Run, Skip, State, World
 from pyk8s.reference.scheduler.node import NodeInfo
-from pyk8s.reference.scheduler.objects import Objects
+from pyk8s.reference.scheduler.objects import Objects, key_of
 from pyk8s.reference.scheduler.pod import PodInfo
 from pyk8s.reference.scheduler.volumes import MIGRATED, Attachable, PodVolumes, migrated
 
@@ -28,19 +35,19 @@ def limits(csi_node: Json | None) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count is not None}
 
 
-def attachable(claim: Claim, objects: Objects) -> Attachable | None:
+def attachable(claim: dict[str, Any], objects: Objects) -> Attachable | None:
     """The claim's volume as its driver knows it; one that does not exist yet goes by the claim's name."""
-    volume = objects.get("PersistentVolume", claim.volume_name) if claim.volume_name else None
+    volume = objects.get("PersistentVolume", volume_name(claim)) if volume_name(claim) else None
     if volume is not None:
         spec = volume.get("spec") or {}
         csi = spec.get("csi")
         return migrated(spec) if csi is None else Attachable(csi.get("driver") or "", csi.get("volumeHandle") or "")
-    storage_class = objects.get("StorageClass", claim.class_name) if claim.class_name else None
+    storage_class = objects.get("StorageClass", class_name(claim)) if class_name(claim) else None
     if storage_class is None:
         return None
     provisioner = storage_class.get("provisioner") or ""
     # No volume's handle has a space in it, so none can be taken for a volume that is yet to be made.
-    handle = f"to be made for {claim.key}"
+    handle = f"to be made for {key_of(claim)}"
     for plugin, driver, _ in MIGRATED.values():
         if provisioner == plugin:
             return Attachable(driver, handle, plugin)
@@ -49,35 +56,24 @@ def attachable(claim: Claim, objects: Objects) -> Attachable | None:
 
 def wanted(pod: PodInfo, objects: Objects) -> list[Attachable] | Rejection:
     """What the pod would have attached; a rejection when it cannot be told."""
-    found = list(pod.shape.volumes.inline)
     for reference in pod.shape.volumes.claims:
         if not reference.name:
             return Rejection("Error", ["PersistentVolumeClaim had no name"])
-        try:
-            claim = claim_of(pod, reference, objects)
-        except SelectorError as error:
-            return Rejection("Error", [str(error)])
+        claim = claim_of(pod, reference, objects)
         if claim is None:
             text = f"looking up PVC {pod.namespace}/{reference.name}: "
             text += not_found("persistentvolumeclaim", reference.name)
             return Rejection("UnschedulableAndUnresolvable", [text])
-        if reference.is_ephemeral and not claim.is_made_for(pod):
-            return Rejection("Error", [foreign_message(claim, pod)])
-        volume = attachable(claim, objects)
-        if volume is not None:
-            found.append(volume)
-    return found
+        if reference.is_ephemeral and not is_made_for(claim, pod):
+            return Rejection("Error", [foreign_message(reference, pod)])
+    return held(pod, objects)
 
 
 def held(pod: PodInfo, objects: Objects) -> list[Attachable]:
-    """What a pod that is on a node has attached; claims that are not there any more do not count."""
-    found = list(pod.shape.volumes.inline)
-    for reference in pod.shape.volumes.claims:
-        obj = objects.get("PersistentVolumeClaim", f"{pod.namespace}/{reference.name}")
-        volume = attachable(Claim.parse(obj), objects) if obj is not None else None
-        if volume is not None:
-            found.append(volume)
-    return found
+    """What the pod has attached on its node; claims that are not there any more do not count."""
+    claims = [claim_of(pod, reference, objects) for reference in pod.shape.volumes.claims]
+    volumes = [attachable(claim, objects) for claim in claims if claim is not None]
+    return [*pod.shape.volumes.inline, *(volume for volume in volumes if volume is not None)]
 
 
 def attached(node_name: str, objects: Objects) -> list[Attachable]:

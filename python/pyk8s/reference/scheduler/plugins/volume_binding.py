@@ -19,6 +19,7 @@ from pyk8s.reference.scheduler.claims import (
     binding_mode,
     claim_of,
     foreign_message,
+    is_made_for,
     is_own_claim,
     not_found,
 )
@@ -86,7 +87,8 @@ def claim_problem(pod: PodInfo, reference: ClaimReference, claim: Claim | None) 
         return f'persistentvolumeclaim "{claim.name}" bound to non-existent persistentvolume "{claim.volume_name}"'
     if claim.is_deleted:
         return f'persistentvolumeclaim "{claim.name}" is being deleted'
-    return foreign_message(claim, pod) if reference.is_ephemeral and not claim.is_made_for(pod) else ""
+    is_foreign = reference.is_ephemeral and not is_made_for(claim.obj, pod)
+    return foreign_message(reference, pod) if is_foreign else ""
 
 
 def find(claims: Claims, node: NodeFacts, world: World) -> Found:
@@ -143,8 +145,9 @@ class VolumeBinding(Plugin):
             return Skip()
         claims = []
         for reference in pod.shape.volumes.claims:
+            obj = claim_of(pod, reference, world.objects)
             try:
-                claim = claim_of(pod, reference, world.objects)
+                claim = None if obj is None else Claim.parse(obj)
             except SelectorError as error:
                 return Refuse("Error", f"error creating internal label selector for claim: {error}")
             problem = claim_problem(pod, reference, claim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyk8s.reference.scheduler.claims import is_own_claim, not_found
+from pyk8s.reference.scheduler.claims import claim_of, is_own_claim, not_found
 from pyk8s.reference.scheduler.event import AssignedPodDeleted, ClusterEvent, NodeAdded, ObjectChanged
 from pyk8s.reference.scheduler.framework import Plugin, PreFilter, Refuse, Rejection, Run, Skip, State, World
 from pyk8s.reference.scheduler.node import NodeInfo
@@ -45,7 +45,7 @@ class VolumeRestrictions(Plugin):
         for reference in pod.shape.volumes.claims:
             if reference.is_ephemeral:
                 continue
-            claim = world.objects.get("PersistentVolumeClaim", f"{pod.namespace}/{reference.name}")
+            claim = claim_of(pod, reference, world.objects)
             if claim is None:
                 return Refuse("UnschedulableAndUnresolvable", not_found("persistentvolumeclaim", reference.name))
             if READ_WRITE_ONCE_POD in ((claim.get("spec") or {}).get("accessModes") or ()):

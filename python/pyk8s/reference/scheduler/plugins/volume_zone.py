@@ -8,9 +8,11 @@ from typing import Any
 from pyk8s.reference.scheduler.claims import (
     WAIT_FOR_FIRST_CONSUMER,
     binding_mode,
+    claim_of,
     class_name,
     is_own_claim,
     not_found,
+    volume_name,
 )
 from pyk8s.reference.scheduler.event import ClusterEvent, NodeAdded, NodeUpdated, ObjectChanged
 from pyk8s.reference.scheduler.framework import Plugin, PreFilter, Refuse, Rejection, Run, Skip, State, World
@@ -59,10 +61,10 @@ def demands(pod: PodInfo, objects: Objects) -> list[Topology] | str:
             continue
         if not reference.name:
             return "PersistentVolumeClaim had no name"
-        claim = objects.get("PersistentVolumeClaim", f"{pod.namespace}/{reference.name}")
+        claim = claim_of(pod, reference, objects)
         if claim is None:
             return not_found("persistentvolumeclaim", reference.name)
-        name = (claim.get("spec") or {}).get("volumeName") or ""
+        name = volume_name(claim)
         if not name:
             problem = unbound_problem(class_name(claim), objects)
             if problem:
