@@ -3,7 +3,7 @@
 //! Invariant: null and absent mean the same.
 //! Not here: what the fields mean (see `pod`, `node`, `requests`).
 
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, Visitor};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -74,6 +74,50 @@ pub struct PodSpec {
     pub preemption_policy: Option<String>,
     pub scheduling_group: Option<SchedulingGroup>,
     pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
+    pub volumes: Option<Vec<Volume>>,
+}
+
+/// A volume of a pod, or the spec of a PersistentVolume: both name the same sources.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Volume {
+    pub name: Option<String>,
+    pub persistent_volume_claim: Option<ClaimSource>,
+    /// Only whether it is there.
+    pub ephemeral: Option<IgnoredAny>,
+    pub aws_elastic_block_store: Option<DiskSource>,
+    pub gce_persistent_disk: Option<DiskSource>,
+    pub iscsi: Option<DiskSource>,
+    pub rbd: Option<DiskSource>,
+    pub azure_disk: Option<DiskSource>,
+    pub azure_file: Option<DiskSource>,
+    pub cinder: Option<DiskSource>,
+    pub vsphere_volume: Option<DiskSource>,
+    pub portworx_volume: Option<DiskSource>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimSource {
+    pub claim_name: Option<String>,
+}
+
+/// What tells in-tree volumes apart, whatever their kind.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiskSource {
+    #[serde(rename = "volumeID")]
+    pub volume_id: Option<String>,
+    pub pd_name: Option<String>,
+    #[serde(rename = "diskURI")]
+    pub disk_uri: Option<String>,
+    pub share_name: Option<String>,
+    pub volume_path: Option<String>,
+    pub iqn: Option<String>,
+    pub pool: Option<String>,
+    pub image: Option<String>,
+    pub monitors: Option<Vec<String>>,
+    pub read_only: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,6 +6,7 @@
 //! Not here: reading watches, writing bindings and events (see `pyk8s.scheduler`).
 
 mod cache;
+mod claims;
 mod config;
 mod cycle;
 mod engine;
@@ -34,6 +35,9 @@ mod resources;
 mod spread_constraints;
 mod template;
 mod time;
+mod volume_matching;
+mod volume_provisioning;
+mod volumes;
 
 pub use engine::{Decision, Outcome, SchedulerEngine};
 

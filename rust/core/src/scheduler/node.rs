@@ -58,9 +58,9 @@ pub struct NodeFacts {
     pub zone: (Symbol, Symbol),
 }
 
-const REGION_LABELS: [&str; 2] =
+pub const REGION_LABELS: [&str; 2] =
     ["topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"];
-const ZONE_LABELS: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
+pub const ZONE_LABELS: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
 
 impl NodeFacts {
     pub fn parse(json: &[u8], symbols: &mut Interner) -> Result<NodeFacts, SchedulerError> {

@@ -9,6 +9,9 @@ use super::node::NodeFacts;
 
 const METADATA_NAME: &str = "metadata.name";
 
+/// Of a text that nothing else has; a table of so many texts fits in no memory.
+const UNKNOWN: Symbol = Symbol::MAX;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
     In,
@@ -38,7 +41,8 @@ pub struct Term {
 }
 
 impl Requirement {
-    fn parse(manifest: &NodeSelectorRequirement, symbols: &mut Interner) -> Requirement {
+    /// `symbol` gives each text's.
+    fn read(manifest: &NodeSelectorRequirement, symbol: &mut impl FnMut(&str) -> Symbol) -> Requirement {
         let texts = manifest.values.as_deref().unwrap_or_default();
         let bound = match texts {
             [only] => only.parse::<i64>().ok(),
@@ -54,9 +58,9 @@ impl Requirement {
             _ => Operator::Invalid,
         };
         Requirement {
-            key: symbols.intern(manifest.key.as_deref().unwrap_or_default()),
+            key: symbol(manifest.key.as_deref().unwrap_or_default()),
             operator,
-            values: texts.iter().map(|v| symbols.intern(v)).collect(),
+            values: texts.iter().map(|v| symbol(v)).collect(),
             bound: bound.unwrap_or(0),
         }
     }
@@ -85,11 +89,20 @@ impl Requirement {
 
 impl Term {
     pub fn parse(manifest: &NodeSelectorTerm, symbols: &mut Interner) -> Term {
+        Term::read(manifest, &mut |text| symbols.intern(text))
+    }
+
+    /// Reads a term that is asked of the nodes there are, once: texts that none of them has may stay unknown.
+    pub fn find(manifest: &NodeSelectorTerm, symbols: &Interner) -> Term {
+        Term::read(manifest, &mut |text| symbols.find(text).unwrap_or(UNKNOWN))
+    }
+
+    fn read(manifest: &NodeSelectorTerm, symbol: &mut impl FnMut(&str) -> Symbol) -> Term {
         let expressions = manifest.match_expressions.iter().flatten();
-        let labels = expressions.map(|r| Requirement::parse(r, symbols)).collect();
+        let labels = expressions.map(|r| Requirement::read(r, symbol)).collect();
         let mut names = Vec::new();
         for field in manifest.match_fields.iter().flatten() {
-            let mut requirement = Requirement::parse(field, symbols);
+            let mut requirement = Requirement::read(field, symbol);
             if field.key.as_deref() != Some(METADATA_NAME) {
                 requirement.operator = Operator::Invalid;
             }

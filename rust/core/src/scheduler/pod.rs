@@ -11,6 +11,7 @@ use super::pod_affinity::PodAffinity;
 use super::requests::PodRequests;
 use super::spread_constraints::PodSpread;
 use super::time;
+use super::volumes::PodVolumes;
 use super::SchedulerError;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
@@ -90,6 +91,7 @@ pub struct PodShape {
     pub preferred_terms: Vec<(i64, Term)>,
     pub spread: PodSpread,
     pub affinity: PodAffinity,
+    pub volumes: PodVolumes,
 }
 
 impl PodShape {
@@ -129,6 +131,7 @@ impl PodShape {
         }
         shape.spread = PodSpread::parse(pod, &shape.labels, symbols);
         shape.affinity = PodAffinity::parse(spec, shape.namespace, symbols);
+        shape.volumes = PodVolumes::parse(pod);
         Ok(shape)
     }
 }

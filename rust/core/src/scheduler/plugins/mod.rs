@@ -9,9 +9,13 @@ mod node_ports;
 mod node_resources_balanced_allocation;
 mod node_resources_fit;
 mod node_unschedulable;
+mod node_volume_limits;
 mod priority_sort;
 mod scheduling_gates;
 mod taint_toleration;
+mod volume_binding;
+mod volume_restrictions;
+mod volume_zone;
 
 pub use default_binder::binding;
 pub use priority_sort::ActiveKey;
@@ -40,6 +44,10 @@ pub fn make(
         "NodeResourcesBalancedAllocation" => {
             Box::new(node_resources_balanced_allocation::NodeResourcesBalancedAllocation)
         }
+        "VolumeRestrictions" => Box::new(volume_restrictions::VolumeRestrictions),
+        "NodeVolumeLimits" => Box::new(node_volume_limits::NodeVolumeLimits),
+        "VolumeBinding" => Box::new(volume_binding::VolumeBinding),
+        "VolumeZone" => Box::new(volume_zone::VolumeZone::new(symbols)),
         _ => return Ok(None),
     }))
 }
