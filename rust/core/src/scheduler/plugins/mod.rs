@@ -3,6 +3,7 @@
 //! Invariant: `make` knows every plugin that the default profile names and that has anything to decide.
 
 mod default_binder;
+mod inter_pod_affinity;
 mod node_affinity;
 mod node_name;
 mod node_ports;
@@ -10,6 +11,7 @@ mod node_resources_balanced_allocation;
 mod node_resources_fit;
 mod node_unschedulable;
 mod node_volume_limits;
+mod pod_topology_spread;
 mod priority_sort;
 mod scheduling_gates;
 mod taint_toleration;
@@ -29,7 +31,7 @@ use serde_json::Value;
 /// The in-tree plugin of that name; None for one that has nothing to decide here.
 pub fn make(
     name: &str,
-    _args: &Value,
+    args: &Value,
     _profile: &Profile,
     symbols: &mut Interner,
 ) -> Result<Option<Box<dyn Plugin>>, SchedulerError> {
@@ -48,6 +50,8 @@ pub fn make(
         "NodeVolumeLimits" => Box::new(node_volume_limits::NodeVolumeLimits),
         "VolumeBinding" => Box::new(volume_binding::VolumeBinding),
         "VolumeZone" => Box::new(volume_zone::VolumeZone::new(symbols)),
+        "PodTopologySpread" => Box::new(pod_topology_spread::PodTopologySpread::new(args, symbols)?),
+        "InterPodAffinity" => Box::new(inter_pod_affinity::InterPodAffinity::new(args)?),
         _ => return Ok(None),
     }))
 }

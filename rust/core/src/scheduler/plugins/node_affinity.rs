@@ -13,7 +13,7 @@ const REASON_CONFLICT: &str = "pod affinity terms conflict";
 
 pub struct NodeAffinity;
 
-fn admits(shape: &PodShape, node: &NodeFacts) -> bool {
+pub(super) fn admits(shape: &PodShape, node: &NodeFacts) -> bool {
     let selected =
         shape.node_selector.iter().all(|(key, value)| node.label(*key).is_some_and(|l| l.value == *value));
     selected && shape.required_terms.as_ref().is_none_or(|terms| terms.iter().any(|t| t.matches(node)))

@@ -11,7 +11,7 @@ const REASON: &str = "node(s) had untolerated taint(s)";
 
 pub struct TaintToleration;
 
-fn admits(pod: &PodInfo, node: &NodeFacts) -> bool {
+pub(super) fn admits(pod: &PodInfo, node: &NodeFacts) -> bool {
     let hard = |effect| matches!(effect, Effect::NoSchedule | Effect::NoExecute);
     node.taints.iter().all(|taint| !hard(taint.effect) || pod.shape.tolerates(taint))
 }
