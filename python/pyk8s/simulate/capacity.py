@@ -44,14 +44,15 @@ class Capacity:
     def answer(self) -> Json:
         """The cluster as it is, each pool alone, and a mix of them when none of several suffices alone."""
         present = self.trial({})
-        alone = [self._alone(name) for name in self._names] if present.pending else []
+        names = self._names if present.pending else []
+        alone = [self._alone(name) for name in names]
         mix = None
         if len(alone) > 1 and all(trial.pending for trial in alone):
-            mix = self._mix([trial.counts[name] for name, trial in zip(self._names, alone, strict=True)])
+            mix = self._mix([trial.counts[name] for name, trial in zip(names, alone, strict=True)])
         return {
             "pods": present.pods,
             "present": told(present),
-            "pools": [{"pool": name, **told(trial)} for name, trial in zip(self._names, alone, strict=True)],
+            "pools": [{"pool": name, **told(trial)} for name, trial in zip(names, alone, strict=True)],
             "mix": told(mix) if mix else None,
             "fits": any(not trial.pending for trial in (present, *alone, *([mix] if mix else []))),
             "warnings": list(self._plan.warnings),

@@ -165,7 +165,7 @@ def _heat(run: Json, index: int, times: Sequence[float], time: str) -> Chart:
         x=times[::step],
         rows=run["heat_rows"],
         z=rows,
-        z_title="fullest resource (% of allocatable)",
+        z_title="fullest resource (% of it)",
         note="grey: no node there, or it does not answer",
     )
 

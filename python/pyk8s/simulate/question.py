@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 POOLS_FOUND_MAX = 8
 """Kinds of nodes of an existing cluster that are taken as pools; the commonest ones."""
-POOL_TEXT = re.compile(r"(?:(?P<name>[a-z0-9][-a-z0-9]*):)?(?P<amounts>[^@]+)(?:@(?P<zones>[-a-z0-9,]+))?")
+POOL_TEXT = re.compile(r"(?:(?P<name>[a-z0-9][-a-z0-9]*):)?(?P<amounts>[^@:]+)(?:@(?P<zones>[-a-z0-9,]+))?")
 POOL_ALLOWED = "allowed: NAME:cpu=8,memory=32Gi[,RESOURCE=AMOUNT…][@ZONE,ZONE…]"
 
 

@@ -19,6 +19,7 @@ from pyk8s.simulate.palette import HEAT, NOTHING, series_color
 Json = dict[str, Any]
 
 ROW_PIXELS = 9
+HEAT_HEIGHT_MIN = 430
 HEAT_ROWS_SHOWN = 12
 """Labels beside a heat map: more would overlap."""
 
@@ -72,7 +73,7 @@ def _script_json(value: Json) -> str:
 
 
 def chart_height(chart: Chart) -> int:
-    return max(320, 140 + ROW_PIXELS * len(chart.rows)) if chart.kind == "heat" else 380
+    return max(HEAT_HEIGHT_MIN, 140 + ROW_PIXELS * len(chart.rows)) if chart.kind == "heat" else 380
 
 
 def traces(chart: Chart) -> list[Json]:
@@ -86,7 +87,7 @@ def _trace(chart: Chart, index: int) -> Json:
     line, color = chart.lines[index], series_color(index)
     common: Json = {"name": line.name, "x": list(line.x), "y": list(line.y)}
     if chart.kind == "bars":
-        return {**common, "type": "bar", "marker": {"color": color}}
+        return {**common, "type": "bar", "marker": {"color": color}, "width": min(0.3, 0.8 / len(chart.lines))}
     shape = "hv" if chart.kind == "lines" else "linear"
     drawn: Json = {**common, "type": "scatter", "mode": "lines", "line": {"color": color, "width": 1.6, "shape": shape}}
     return {**drawn, "stackgroup": "all"} if chart.kind == "stack" else drawn
@@ -116,10 +117,14 @@ def layout(chart: Chart) -> Json:
         y_axis = {**y_axis, "autorange": "reversed", "tickvals": list(chart.rows[::step]), "type": "category"}
     elif chart.y_max is not None:
         y_axis["range"] = [0, chart.y_max * 1.03]
+    x_axis: Json = {"title": {"text": chart.x_title}, "automargin": True}
+    if chart.kind == "bars":
+        # Else texts that look like numbers ("90 %") would be taken for them.
+        x_axis["type"] = "category"
     title = chart.title + (f"<br><sub>{_text(chart.note)}</sub>" if chart.note else "")
     return {
         "title": {"text": title, "x": 0, "xanchor": "left", "xref": "container", "pad": {"l": 12}},
-        "xaxis": {"title": {"text": chart.x_title}, "automargin": True},
+        "xaxis": x_axis,
         "yaxis": y_axis,
         "showlegend": chart.kind != "heat" and (len(chart.lines) > 1 or chart.kind == "stack"),
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
@@ -127,6 +132,7 @@ def layout(chart: Chart) -> Json:
         "template": "none",
         "plot_bgcolor": NOTHING if chart.kind == "heat" else "#ffffff",
         "barmode": "group",
+        "bargap": 0.4,
         "font": {"family": "system-ui, sans-serif", "size": 13},
     }
 
