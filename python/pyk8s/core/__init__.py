@@ -13,6 +13,7 @@ from typing import Any
 CHOICES = {"rust": "pyk8s._core", "reference": "pyk8s.reference", "mirror": "pyk8s.core.mirror"}
 NAMES = (
     "Store", "Selection", "Scheme", "json_patch", "merge_patch", "SchedulerEngine",
+    "AttachedScheduler",
 )  # fmt: skip
 
 

@@ -174,7 +174,7 @@ class Step(Protocol):
 class AttachedScheduler(Protocol):
     """A scheduler inside the store's process: reads its changes, commits bindings in batches, without a client.
 
-    What a client sees is what ``POST …/binding`` does: nodeName, the node's topology labels, the condition PodScheduled,
+    A client sees what ``POST …/binding`` does: nodeName, the node's topology labels, the condition PodScheduled,
     one watch event a pod, the event Scheduled. Bindings of one step are committed while the next one decides.
     """
 

@@ -15,6 +15,7 @@ HOMES = {
     "json_patch": "pyk8s.reference.object",
     "merge_patch": "pyk8s.reference.object",
     "SchedulerEngine": "pyk8s.reference.scheduler",
+    "AttachedScheduler": "pyk8s.reference.scheduler.attached",
 }
 
 

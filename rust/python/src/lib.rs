@@ -2,6 +2,7 @@
 //!
 //! Invariant: one `register` line per room; each room's file converts, calls the core, converts back.
 
+mod attached;
 mod errors;
 mod gil;
 mod object;
@@ -24,5 +25,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     object::register(module)?;
     patches::register(module)?;
     scheduler::register(module)?;
+    attached::register(module)?;
     Ok(())
 }

@@ -5,13 +5,13 @@
 use pyk8s_core::scheduler::{Decision, SchedulerEngine, SchedulerError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use crate::errors::raise;
 
 #[pyclass(frozen, name = "Decision", module = "pyk8s._core")]
-struct PyDecision {
-    inner: Decision,
+pub struct PyDecision {
+    pub inner: Decision,
 }
 
 #[pymethods]
@@ -83,14 +83,19 @@ impl PyDecision {
 }
 
 #[pyclass(frozen, name = "SchedulerEngine", module = "pyk8s._core")]
-struct PySchedulerEngine {
+pub struct PySchedulerEngine {
     inner: Mutex<SchedulerEngine>,
 }
 
 impl PySchedulerEngine {
+    /// The engine, for as long as the guard is held. Not with the GIL.
+    pub fn lock(&self) -> MutexGuard<'_, SchedulerEngine> {
+        self.inner.lock().expect("the engine never panics half-way through a change")
+    }
+
     /// Runs `work` on the engine without the GIL.
     fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut SchedulerEngine) -> T + Send) -> T {
-        py.detach(|| work(&mut self.inner.lock().expect("the engine never panics half-way through a change")))
+        py.detach(|| work(&mut self.lock()))
     }
 }
 

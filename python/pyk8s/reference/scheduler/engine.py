@@ -8,7 +8,7 @@ Not here: who feeds the engine and writes what it decides (see `pyk8s.scheduler`
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pyk8s.reference.scheduler.cache import Cache
@@ -36,6 +36,7 @@ from pyk8s.reference.scheduler.queue import Queue, QueuedPod
 from pyk8s.reference.scheduler.random import SplitMix64
 
 PodReference = tuple[str, str, str]
+TOPOLOGY_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
 Outcome = Literal["scheduled", "unschedulable", "skipped"]
 
 
@@ -245,7 +246,7 @@ class SchedulerEngine:
                 attempt.message, attempt.rejectors = reserved.message, {plugin}
                 return self._refused(queued, attempt)
             writes += reserved
-        self._cache.set_pod(pod, node.facts.name)
+        self._cache.set_pod(replace(pod, node_name=node.facts.name), node.facts.name)
         self._settle(pod, node.facts.name)
         self._in_flight[pod.uid] = queued
         text = json.dumps(writes, separators=(",", ":"), ensure_ascii=False).encode() if writes else b""
@@ -260,6 +261,23 @@ class SchedulerEngine:
         while len(decisions) < max_count and (decision := self.schedule_one(now_s)) is not None:
             decisions.append(decision)
         return decisions
+
+    def confirm(self, uid: str) -> None:
+        """The binding has been committed: the pod is on its node, with the node's topology labels."""
+        pod = self._cache.pod(uid)
+        if self._in_flight.pop(uid, None) is None or pod is None:
+            return
+        labels = self.topology_labels(pod.node_name)
+        if labels:
+            pod = replace(pod, shape=replace(pod.shape, labels={**pod.shape.labels, **labels}))
+            self._cache.set_pod(pod, pod.node_name)
+        self._wake(AssignedPodAdded(pod))
+
+    def topology_labels(self, node_name: str) -> dict[str, str]:
+        """The labels of the node that its pods get, as the admission plugin PodTopologyLabels gives them."""
+        node = self._cache.node(node_name)
+        labels = node.facts.labels if node is not None else {}
+        return {key: labels[key] for key in TOPOLOGY_LABELS if key in labels}
 
     def forget(self, uid: str) -> bool:
         queued = self._in_flight.pop(uid, None)

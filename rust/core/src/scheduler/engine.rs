@@ -11,7 +11,7 @@ use super::evaluate;
 use super::event::ClusterEvent;
 use super::framework::{Framework, World};
 use super::index::{Answer, Index};
-use super::interner::{Interner, EMPTY};
+use super::interner::{Interner, Symbol, EMPTY};
 use super::node::NodeFacts;
 use super::objects::{self, Objects};
 use super::plugins;
@@ -23,6 +23,8 @@ use super::SchedulerError;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::sync::Arc;
+
+const TOPOLOGY_LABELS: [&str; 2] = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
 
 /// (namespace, name, uid) of a pod that a decision concerns.
 pub type PodReference = (String, String, String);
@@ -104,6 +106,8 @@ pub struct SchedulerEngine {
     queue: Queue,
     /// Assumed pods and their history, until the binding is seen or forgotten.
     in_flight: FxHashMap<Arc<str>, QueuedPod>,
+    /// Labels that a node hands on to its pods, as the admission plugin PodTopologyLabels does.
+    topology_keys: [Symbol; 2],
     random: SplitMix64,
     start: usize,
     now_s: f64,
@@ -131,6 +135,7 @@ impl SchedulerEngine {
         let backoff = Backoff { initial_s: config.initial_backoff_s, max_s: config.max_backoff_s };
         Ok(SchedulerEngine {
             frameworks: frameworks?,
+            topology_keys: TOPOLOGY_LABELS.map(|key| symbols.intern(key)),
             symbols,
             shapes: Shapes::default(),
             templates: Templates::default(),
@@ -322,7 +327,8 @@ impl SchedulerEngine {
         };
         let node = self.cache.info(slot).facts.name;
         self.cache.nominate(&queued.info, EMPTY);
-        self.cache.set_pod(queued.info.clone(), node);
+        let placed = PodInfo { node_name: node, ..(*queued.info).clone() };
+        self.cache.set_pod(Arc::new(placed), node);
         let decision = Decision {
             node_name: self.symbols.text(node).to_owned(),
             writes: if writes.is_empty() {
@@ -357,6 +363,37 @@ impl SchedulerEngine {
             }
         }
         Ok(writes)
+    }
+
+    /// The binding has been committed: the pod is on its node, with the node's topology labels.
+    pub fn confirm(&mut self, uid: &str) {
+        if self.in_flight.remove(uid).is_none() {
+            return;
+        }
+        let Some(pod) = self.cache.pod(uid).cloned() else { return };
+        let labels = self.topology_of(pod.node_name);
+        let pod = if labels.is_empty() {
+            pod
+        } else {
+            let shape = self.shapes.labelled(&pod.shape, &labels);
+            let labelled = Arc::new(PodInfo { shape, ..(*pod).clone() });
+            self.cache.set_pod(labelled.clone(), pod.node_name);
+            labelled
+        };
+        self.wake(&ClusterEvent::AssignedPodAdded { pod: &pod });
+    }
+
+    /// The labels of the node that its pods get, as texts.
+    pub fn topology_labels(&self, node: &str) -> Vec<(Arc<str>, Arc<str>)> {
+        let Some(name) = self.symbols.find(node) else { return Vec::new() };
+        let text = |symbol| self.symbols.shared(symbol);
+        self.topology_of(name).into_iter().map(|(key, value)| (text(key), text(value))).collect()
+    }
+
+    fn topology_of(&self, node: Symbol) -> Vec<(Symbol, Symbol)> {
+        let Some(info) = self.cache.node(node) else { return Vec::new() };
+        let label = |key: &Symbol| info.facts.label(*key).map(|label| (label.key, label.value));
+        self.topology_keys.iter().filter_map(label).collect()
     }
 
     /// The binding failed: the node is free again, the pod backs off. True when it was in flight.

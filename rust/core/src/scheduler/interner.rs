@@ -44,6 +44,10 @@ impl Interner {
         self.symbols.get(text).copied()
     }
 
+    pub fn shared(&self, symbol: Symbol) -> Arc<str> {
+        self.texts[symbol as usize].clone()
+    }
+
     pub fn text(&self, symbol: Symbol) -> &str {
         &self.texts[symbol as usize]
     }

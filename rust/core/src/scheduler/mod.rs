@@ -5,6 +5,7 @@
 //! NodeResourcesBalancedAllocation works in floating point, as upstream does.
 //! Not here: reading watches, writing bindings and events (see `pyk8s.scheduler`).
 
+pub mod attached;
 mod cache;
 mod claims;
 mod config;

@@ -13,7 +13,7 @@ use super::spread_constraints::PodSpread;
 use super::time;
 use super::volumes::PodVolumes;
 use super::SchedulerError;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
 /// A host port; `ip` is empty for the wildcard address.
@@ -76,7 +76,7 @@ impl Toleration {
 }
 
 /// Everything about a pod that plugins look at.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodShape {
     pub requests: PodRequests,
     pub namespace: Symbol,
@@ -182,12 +182,33 @@ pub struct PodInfo {
 pub struct Shapes {
     shapes: FxHashSet<Arc<PodShape>>,
     purge_at: usize,
+    /// What `labelled` answered last: (shape, labels) -> shape. Bounded as `shapes` is.
+    labelled: FxHashMap<(usize, Vec<(Symbol, Symbol)>), (Arc<PodShape>, Arc<PodShape>)>,
 }
 
 /// Shapes that no pod has are dropped once the table is this large, and whenever it has doubled since.
 const SHAPES_BEFORE_PURGE: usize = 1024;
 
 impl Shapes {
+    /// The shape with these labels too.
+    pub fn labelled(&mut self, shape: &Arc<PodShape>, labels: &[(Symbol, Symbol)]) -> Arc<PodShape> {
+        let key = (Arc::as_ptr(shape) as usize, labels.to_vec());
+        if let Some((_, known)) = self.labelled.get(&key) {
+            return known.clone();
+        }
+        let mut grown = (**shape).clone();
+        grown.labels.retain(|(key, _)| labels.iter().all(|(added, _)| added != key));
+        grown.labels.extend_from_slice(labels);
+        grown.labels.sort_unstable();
+        let grown = self.share(grown);
+        if self.labelled.len() >= SHAPES_BEFORE_PURGE {
+            self.labelled.clear();
+        }
+        // The original is held too, so that its address stays its own.
+        self.labelled.insert(key, (shape.clone(), grown.clone()));
+        grown
+    }
+
     fn share(&mut self, shape: PodShape) -> Arc<PodShape> {
         if let Some(known) = self.shapes.get(&shape) {
             return known.clone();

@@ -39,6 +39,15 @@ impl Precondition {
     }
 }
 
+/// One of many writes that share a lock.
+pub struct BatchWrite {
+    pub key: String,
+    pub value: Vec<u8>,
+    /// 0 is none.
+    pub lease: i64,
+    pub precondition: Precondition,
+}
+
 /// A value parsed before the lock is taken.
 struct Parsed {
     value: Arc<[u8]>,
@@ -78,6 +87,36 @@ impl Store {
         self.commit(&mut state, Mutation::Commit { revision, writes: vec![write] })?;
         self.settle(state)?;
         Ok(version)
+    }
+
+    /// Writes many keys, each at a revision of its own, under one lock and with one wait for the disk.
+    ///
+    /// The answers stand in the order of the writes; one that is refused does not hinder the others.
+    pub fn put_batch(&self, writes: &[BatchWrite]) -> Result<Vec<Result<i64, StoreError>>, StoreError> {
+        let parsed: Vec<Result<Parsed, StoreError>> = writes
+            .iter()
+            .map(|write| check_key(&write.key).and_then(|()| self.read_value(&write.key, &write.value)))
+            .collect();
+        let mut state = self.state.write();
+        state.check_open()?;
+        let mut answers = Vec::with_capacity(writes.len());
+        for (write, parsed) in writes.iter().zip(parsed) {
+            answers.push(parsed.and_then(|parsed| self.put_one(&mut state, write, parsed)));
+        }
+        self.settle(state)?;
+        Ok(answers)
+    }
+
+    fn put_one(&self, state: &mut State, write: &BatchWrite, parsed: Parsed) -> Result<i64, StoreError> {
+        let living = state.index.get(&write.key);
+        write.precondition.check(&write.key, living)?;
+        check_lease(state, write.lease)?;
+        let revision = state.revision + 1;
+        let draft = parsed.commit(revision, write.lease);
+        let version = Arc::new(state.next_version(&write.key, living.map(|living| &**living), draft));
+        let written = Write { key: version.key.clone(), version: Some(version) };
+        self.commit(state, Mutation::Commit { revision, writes: vec![written] })?;
+        Ok(revision)
     }
 
     /// Removes the key; `expected` 0 is any revision. Returns its last state with the deletion's revision.
