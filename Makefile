@@ -1,6 +1,6 @@
 # The one entry for people and CI. Every target sets up what it needs first; after any of them
 # `.venv/` holds the installed project. A second run rebuilds nothing that did not change.
-.PHONY: demo test test-core test-rust lint bench build setup clean
+.PHONY: demo test test-core test-rust lint bench bench-scheduler build setup clean
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -33,6 +33,10 @@ lint: setup
 
 bench: setup
 	@$(BIN)/python benches/run.py
+
+# Each case of the scheduler's table, in process and over HTTPS, beside kube-scheduler's published floor.
+bench-scheduler: setup
+	@$(BIN)/python benches/scheduler/run.py $(CASES)
 
 build: setup
 	rm -rf dist && mkdir dist

@@ -128,14 +128,13 @@ def _run(ready: list[Ready], options: Options, *, output: str, report: Path | No
 
     clock = SystemClock()
     progress = progress_for(sys.stderr, clock)
-    measured = []
+    measured, failures = [], []
     try:
         for one in ready:
-            measured.append(asyncio.run(measure(one, clock=clock, options=options, progress=progress)))
-    except WorkloadFailed as error:
-        raise CommandError(f"{one.plan.chosen.name}: {error}") from error
-    except InvalidBenchmark as error:
-        raise CommandError(error.text(), ExitCode.USAGE) from error
+            try:
+                measured.append(asyncio.run(measure(one, clock=clock, options=options, progress=progress)))
+            except (WorkloadFailed, InvalidBenchmark) as error:
+                failures.append(f"{one.plan.chosen.name}: {error}")
     finally:
         progress.close()
     if report is not None:
@@ -146,6 +145,8 @@ def _run(ready: list[Ready], options: Options, *, output: str, report: Path | No
         print_json(results.as_json(measured))
     else:
         write(results.table([line for result in measured for line in results.rows(result)]))
+    if failures:
+        raise CommandError("\n".join(failures))
 
 
 def _need_reports() -> None:

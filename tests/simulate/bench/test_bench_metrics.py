@@ -20,25 +20,34 @@ def test_a_summary_takes_the_average_it_is_given() -> None:
     assert summarize([1, 3], average=7).average == 7
 
 
-def test_long_runs_are_cut_into_seconds() -> None:
+def test_long_runs_are_cut_into_windows_of_about_a_second() -> None:
     throughput = Throughput(start_s=100.0)
     for second in range(30):
         throughput.add(100.5 + second, 10 + second)
 
-    assert throughput.window_s == 1.0 and throughput.duration_s == 29.5
-    assert throughput.windows() == [*(10.0 + second for second in range(29)), 39 / 0.5]
+    windows = throughput.windows()
+
+    assert throughput.duration_s == 29.5 and len(windows) == 30 and throughput.window_s == pytest.approx(29.5 / 30)
+    assert sum(windows) * throughput.window_s == pytest.approx(sum(10 + second for second in range(30)))
     assert throughput.summary().average == pytest.approx(sum(10 + s for s in range(30)) / 29.5)
 
 
 def test_short_runs_get_shorter_windows_that_hold_every_pod() -> None:
     throughput = Throughput(start_s=0.0)
     for tenth in range(1, 21):
-        throughput.add(tenth / 10, 5)
+        throughput.add(tenth / 10 - 0.001, 5)
 
     windows = throughput.windows()
 
-    assert throughput.window_s == pytest.approx(0.1) and len(windows) == 20
-    assert sum(rate * 0.1 for rate in windows) == pytest.approx(100)
+    assert len(windows) == 20 and throughput.window_s == pytest.approx(1.999 / 20)
+    assert windows == [pytest.approx(5 / throughput.window_s)] * 20
+
+
+def test_a_run_of_a_moment_is_one_window() -> None:
+    throughput = Throughput(start_s=0.0)
+    throughput.add(0.004, 8)
+
+    assert throughput.windows() == [2000.0]
 
 
 def test_a_run_without_pods_has_no_windows() -> None:

@@ -22,8 +22,8 @@ from pyk8s.simulate.bench.ledger import Ledger
 from pyk8s.simulate.bench.objects import ordered
 
 Json = dict[str, Any]
-BATCH_SIZE = 512
-"""Attempts between two looks at the watch and at what else is due: a few milliseconds of work."""
+BATCH_SIZE = 128
+"""Attempts between two looks at the watch and at what else is due: about a millisecond of work."""
 WRITTEN = {kind.kind: kind for kind in (VOLUMES, CLAIMS, PODS, must_find("resource.k8s.io/v1", "ResourceClaim"))}
 """Kinds that a decision may write to before its binding."""
 TIMED_EVERY = 64

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 WINDOW_S = 1.0
 WINDOWS_MIN = 20
-"""A run that is too short for so many windows of a second gets shorter ones, down to `WINDOW_S_MIN`."""
-WINDOW_S_MIN = 0.01
+"""A run too short for so many windows of about a second gets shorter ones, down to `WINDOW_S_MIN`."""
+WINDOW_S_MIN = 0.005
 LATENCIES_MAX = 200_000
 """Attempt latencies kept of one collector; beyond, every second one is dropped and every second one taken."""
 
@@ -100,20 +100,23 @@ class Throughput:
         return max(0.0, self.stop_s - self.start_s)
 
     @property
+    def window_count(self) -> int:
+        """As many as whole seconds, at least `WINDOWS_MIN`, but none shorter than `WINDOW_S_MIN`."""
+        return max(1, min(max(WINDOWS_MIN, round(self.duration_s / WINDOW_S)), int(self.duration_s / WINDOW_S_MIN)))
+
+    @property
     def window_s(self) -> float:
-        return min(WINDOW_S, max(self.duration_s / WINDOWS_MIN, WINDOW_S_MIN))
+        return self.duration_s / self.window_count
 
     def windows(self) -> list[float]:
-        """Pods per second of each window; the last one, which is cut short, by its own length."""
-        if not self.count or self.duration_s <= 0:
+        """Pods per second of each window; they are of one length and fill the time exactly."""
+        width_s, last = self.window_s, self.window_count - 1
+        if not self.count or width_s <= 0:
             return []
-        width_s = self.window_s
-        whole = max(1, math.ceil(self.duration_s / width_s - 1e-9))
-        counts = [0] * whole
+        counts = [0] * (last + 1)
         for at_s, count in self.marks:
-            counts[min(whole - 1, int((at_s - self.start_s) / width_s))] += count
-        last_s = self.duration_s - (whole - 1) * width_s
-        return [count / width_s for count in counts[:-1]] + [counts[-1] / last_s]
+            counts[min(last, int((at_s - self.start_s) / width_s))] += count
+        return [count / width_s for count in counts]
 
     def summary(self) -> Summary:
         average = self.count / self.duration_s if self.duration_s > 0 else 0.0
