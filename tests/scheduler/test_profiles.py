@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pyk8s.client.well_known import EVENTS, LEASES, NODES, PODS
 from pyk8s.scheduler import Scheduler
-from pyk8s.scheduler.configuration import compile_configuration
+from pyk8s.scheduler.configuration import compile_configuration, load_configuration
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kubelet"))
 
@@ -57,6 +57,42 @@ async def fill(cluster: InProcess, names: list[str], **spec: Any) -> Counter[str
         return nodes if all(nodes) else None
 
     return Counter(await cluster.until(placed))
+
+
+async def test_spread_uses_every_node_and_binpack_as_few_as_possible(cluster: InProcess) -> None:
+    await add_nodes(cluster, 4)
+    spread = {"schedulerName": "default-scheduler"}
+    (binpack,) = _profiles(load_configuration("binpack"))
+    start(cluster, {**HEAD, "profiles": [spread, {**binpack, "schedulerName": "packer"}]})
+
+    packed = await fill(cluster, [f"a-{i}" for i in range(8)], schedulerName="packer")
+    await remove_pods(cluster)
+    scattered = await fill(cluster, [f"b-{i}" for i in range(8)])
+
+    assert list(packed.values()) == [8]
+    assert sorted(scattered.values()) == [2, 2, 2, 2]
+
+
+async def remove_pods(cluster: InProcess) -> None:
+    """Empty the cluster, so that the next profile begins as the first one did."""
+    for found in (await cluster.client.list(PODS, "default"))["items"]:
+        await cluster.client.delete(PODS, found["metadata"]["name"], "default", options={"gracePeriodSeconds": 0})
+
+
+def _profiles(text: bytes) -> list[Json]:
+    import yaml
+
+    found: list[Json] = yaml.safe_load(text)["profiles"]
+    return found
+
+
+async def test_binpack_ratio_leaves_room_on_the_nodes_it_fills(cluster: InProcess) -> None:
+    await add_nodes(cluster, 3)
+    start(cluster, load_configuration("binpack-ratio"))
+
+    counts = await fill(cluster, [f"p-{i}" for i in range(12)])
+
+    assert sorted(counts.values()) == [5, 7]
 
 
 async def test_events_are_told_by_the_profile_that_the_pod_asked_for(cluster: InProcess) -> None:

@@ -26,8 +26,11 @@ class Decision(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def outcome(self) -> Literal["scheduled", "unschedulable", "skipped"]:
-        """``skipped``: the pod is being deleted; it was not tried and has left the queue."""
+    def outcome(self) -> Literal["scheduled", "unschedulable", "error", "skipped"]:
+        """``error``: a plugin failed, ``message`` says how; the pod is tried again after its backoff.
+
+        ``skipped``: the pod is being deleted; it was not tried and has left the queue.
+        """
 
     @property
     def node_name(self) -> str:
@@ -69,6 +72,70 @@ class Decision(Protocol):
         """Pods of lower priority that lose their nomination to that node."""
 
 
+class NodeTable(Protocol):
+    """Some nodes as columns, as a foreign plugin sees them. A snapshot: it may be kept, and does not change."""
+
+    def __len__(self) -> int: ...
+
+    def column(self, name: str) -> memoryview:
+        """A read-only column of 64-bit integers, one for each node; costs no copy.
+
+        Names: allocatable_milli_cpu, allocatable_memory_bytes, allocatable_ephemeral_storage_bytes, allocatable_pods,
+        requested_milli_cpu, requested_memory_bytes, requested_ephemeral_storage_bytes, non_zero_milli_cpu,
+        non_zero_memory_bytes, pod_count. Raises KeyError for others.
+        """
+
+    def allocatable(self, resource: str) -> memoryview:
+        """As `column`, of any resource by its Kubernetes name; 0 where a node has none of it."""
+
+    def requested(self, resource: str) -> memoryview: ...
+
+    def names(self) -> list[str]: ...
+
+    def label(self, key: str) -> list[str | None]:
+        """The label's value on each node."""
+
+    def object(self, row: int) -> bytes:
+        """The Node, as JSON."""
+
+    def pods(self, row: int) -> list[tuple[str, str, str, dict[str, str]]]:
+        """The pods on a node, assumed ones included: namespace, name, uid, labels.
+
+        Raises ValueError for a plugin that does not say that it reads them: they cost a copy.
+        """
+
+
+class ForeignPlugin(Protocol):
+    """A plugin from outside the engine. Pods are JSON as the API serves them.
+
+    The engine holds its lock during a call: a plugin must not call the engine. What it raises fails the attempt, with
+    the exception's text as the message.
+    """
+
+    @property
+    def is_vectorised(self) -> bool:
+        """True: `filter` is asked once for all nodes; else for one node at a time, and only those that others admit."""
+
+    @property
+    def reads_pods(self) -> bool:
+        """True: `NodeTable.pods` answers."""
+
+    def pre_filter(self, pod: bytes) -> str | list[str] | Literal[False] | None:
+        """A text refuses the pod, names leave only those nodes, False skips this plugin's filter."""
+
+    def filter(self, pod: bytes, nodes: NodeTable) -> Sequence[str | None]:
+        """For each node why it is refused; None where it is not."""
+
+    def score(self, pod: bytes, nodes: NodeTable) -> tuple[Sequence[int], Sequence[int]]:
+        """The nodes' scores, raw and normalised (0..100)."""
+
+    def reserve(self, pod: bytes, node_name: str) -> str | None:
+        """The pod is about to be assumed on the node; a text refuses it."""
+
+    def unreserve(self, pod: bytes) -> None:
+        """What was reserved for the pod is given back. It may not raise."""
+
+
 class SchedulerEngine(Protocol):
     """kube-scheduler's queue, cache and cycle: nodes and pods go in, decisions come out.
 
@@ -76,12 +143,20 @@ class SchedulerEngine(Protocol):
     on its node until `set_pod` shows it bound, `forget` gives it back, or `remove_pod` takes it away.
     """
 
-    def __init__(self, *, config: bytes = b"", seed: int = 0, is_indexed: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        config: bytes = b"",
+        seed: int = 0,
+        is_indexed: bool = True,
+        plugins: Mapping[str, ForeignPlugin] | None = None,
+    ) -> None:
         """
         Args:
             config: a compiled configuration (see `pyk8s.scheduler.configuration`), as JSON; b"" for the defaults.
             seed: of the generator that chooses among nodes with equal scores.
             is_indexed: False looks at every node for every decision, with the same answers; the reference always does.
+            plugins: the foreign plugins that the configuration names.
 
         Raises:
             DecodeError: not a compiled configuration; names the field.

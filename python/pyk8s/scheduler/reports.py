@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from pyk8s.api.clock import rfc3339
+from pyk8s.scheduler.binding_cycle import NotPermitted
+from pyk8s.scheduler.foreign import PluginError
 
 Json = dict[str, Any]
 
@@ -28,6 +30,15 @@ def note(message: str) -> str:
     if len(message) <= NOTE_LENGTH_MAX:
         return message
     return message[: NOTE_LENGTH_MAX - len(NOTE_CUT)] + NOTE_CUT
+
+
+def failure(error: Exception) -> tuple[str, str]:
+    """Reason and message when a pod that had a node could not be bound to it."""
+    if isinstance(error, NotPermitted):
+        return UNSCHEDULABLE, str(error)
+    if isinstance(error, PluginError):
+        return SCHEDULER_ERROR, str(error)
+    return SCHEDULER_ERROR, f'binding rejected: running Bind plugin "DefaultBinder": {error}'
 
 
 def condition(pod: Json, *, reason: str, message: str, now_s: float) -> Json | None:

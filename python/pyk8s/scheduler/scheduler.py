@@ -25,8 +25,10 @@ from pyk8s.client.well_known import NODES, PODS
 from pyk8s.core.scheduler_interface import Decision, SchedulerEngine
 from pyk8s.scheduler import reports
 from pyk8s.scheduler.binder import Binder
+from pyk8s.scheduler.binding_cycle import BindingCycle
 from pyk8s.scheduler.configuration.compile import Compiled
 from pyk8s.scheduler.feed import NodeFeed, PodFeed
+from pyk8s.scheduler.foreign import ForeignPlugins
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -62,15 +64,18 @@ class Scheduler:
 
     def _reset(self) -> None:
         """Start from nothing: whoever led meanwhile may have changed everything."""
+        plugins = ForeignPlugins(self._configuration)
         engine: SchedulerEngine = core.SchedulerEngine(
             config=self._configuration.config,
             seed=self._identity.random.getrandbits(64),
+            plugins=plugins.adapters or None,
         )
         self.engine = engine
         self._news = asyncio.Event()
         self._nodes = NodeFeed(engine, self._clock, self._news.set)
         self._pods = PodFeed(engine, self._clock, self._news.set)
         self._binder = Binder(self._client, on_bound=self._on_bound, on_failed=self._on_failed)
+        self._cycle = BindingCycle(plugins, self._binder, on_failed=self._on_failed)
         self._binding: dict[str, Json] = {}
         self._conditions: deque[tuple[Json, Json]] = deque()
         self._conditions_arrived = asyncio.Event()
@@ -108,6 +113,7 @@ class Scheduler:
                 self._reflector(NODES, self._nodes).run(),
                 self._reflector(PODS, self._pods, POD_FIELDS).run(),
                 self._binder.run(),
+                self._cycle.run(),
                 self._write_conditions(),
                 self._recorder.run(),
                 self._schedule(),
@@ -159,14 +165,17 @@ class Scheduler:
             return
         if decision.outcome == "scheduled":
             self._binding[decision.uid] = pod
-            self._binder.add(decision)
+            self._cycle.begin(pod, decision)
             return
         self._event(pod, "Warning", "FailedScheduling", reports.note(decision.message))
         if decision.outcome == "unschedulable":
             self._tell(pod, reason=reports.UNSCHEDULABLE, message=decision.message)
+        elif decision.outcome == "error":
+            self._tell(pod, reason=reports.SCHEDULER_ERROR, message=decision.message)
 
     def _on_bound(self, decision: Decision) -> None:
         pod = self._binding.pop(decision.uid)
+        self._cycle.end(pod, decision)
         message = reports.scheduled_message(decision.namespace, decision.name, decision.node_name)
         self._event(pod, "Normal", "Scheduled", message)
 
@@ -177,10 +186,10 @@ class Scheduler:
         self._news.set()
         if isinstance(error, StatusError) and error.code == 404:
             return
-        message = f'binding rejected: running Bind plugin "DefaultBinder": {error}'
+        reason, message = reports.failure(error)
         log.info("%s/%s: %s", decision.namespace, decision.name, message)
         self._event(pod, "Warning", "FailedScheduling", reports.note(message))
-        self._tell(pod, reason=reports.SCHEDULER_ERROR, message=message)
+        self._tell(pod, reason=reason, message=message)
 
     def _event(self, pod: Json, level: EventLevel, reason: str, message: str) -> None:
         """An event by the profile that the pod asked for."""

@@ -4,6 +4,7 @@
 
 mod attached;
 mod errors;
+mod foreign;
 mod gil;
 mod object;
 mod patches;
@@ -24,6 +25,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     selector::register(module)?;
     object::register(module)?;
     patches::register(module)?;
+    foreign::register(module)?;
     scheduler::register(module)?;
     attached::register(module)?;
     Ok(())

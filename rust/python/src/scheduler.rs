@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyDict};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::errors::raise;
+use crate::foreign::plugins_of;
 
 #[pyclass(frozen, name = "Decision", module = "pyk8s._core")]
 pub struct PyDecision {
@@ -108,9 +109,17 @@ fn raised(py: Python<'_>, error: SchedulerError) -> PyErr {
 #[pymethods]
 impl PySchedulerEngine {
     #[new]
-    #[pyo3(signature = (*, config = &[][..], seed = 0, is_indexed = true))]
-    fn new(py: Python<'_>, config: &[u8], seed: u64, is_indexed: bool) -> PyResult<PySchedulerEngine> {
-        let engine = SchedulerEngine::new(config, seed, is_indexed).map_err(|e| raised(py, e))?;
+    #[pyo3(signature = (*, config = &[][..], seed = 0, is_indexed = true, plugins = None))]
+    fn new(
+        py: Python<'_>,
+        config: &[u8],
+        seed: u64,
+        is_indexed: bool,
+        plugins: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<PySchedulerEngine> {
+        let foreign = plugins_of(plugins)?;
+        let engine = SchedulerEngine::with_plugins(config, seed, is_indexed, &foreign);
+        let engine = engine.map_err(|e| raised(py, e))?;
         Ok(PySchedulerEngine { inner: Mutex::new(engine) })
     }
 

@@ -58,6 +58,9 @@ def up(
         ),
     ] = "",
     feature_gates: Annotated[str, typer.Option(help="Feature gates of the scheduler: NAME=true,NAME=false.")] = "",
+    scheduler_plugin: Annotated[
+        list[str] | None, typer.Option(help="A Python file or module that registers scheduler plugins; repeatable.")
+    ] = None,
     kubeconfig: Kubeconfig = "",
 ) -> None:
     """Start a cluster and point kubectl at it.
@@ -67,7 +70,7 @@ def up(
     from pyk8s_server.cluster import lifecycle
     from pyk8s_server.cluster.scheduler_options import SchedulerOptions
 
-    scheduler = SchedulerOptions.read(scheduler_config, feature_gates)
+    scheduler = SchedulerOptions.read(scheduler_config, feature_gates, scheduler_plugin or [])
     asked = lifecycle.Asked(name, 0 if api_only else nodes, port, data_dir, durability, api_only, scheduler)
     lifecycle.up(asked, kubeconfig=kubeconfig, is_foreground=foreground)
 

@@ -74,6 +74,9 @@ def scheduler(
         str, typer.Option(help="A KubeSchedulerConfiguration file, or spread, binpack or binpack-ratio.")
     ] = "",
     feature_gates: Annotated[str, typer.Option(help="NAME=true,NAME=false")] = "",
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="A Python file or module that registers plugins; repeatable.")
+    ] = None,
 ) -> None:
     """Run the scheduler against an API server.
 
@@ -81,7 +84,7 @@ def scheduler(
     """
     from pyk8s_server.cluster.scheduler_options import SchedulerOptions
 
-    options = SchedulerOptions.read(config, feature_gates)
+    options = SchedulerOptions.read(config, feature_gates, plugin or [])
     options.warn()
     configuration = options.compiled()
     is_elected = configuration is None or configuration.leader_election.is_on

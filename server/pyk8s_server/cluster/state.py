@@ -38,7 +38,7 @@ class Settings:
     """True: the user named the port; else another may take its place when it is in use."""
     is_api_only: bool = False
     """True: no controllers, scheduler or nodes run."""
-    scheduler: dict[str, str] = field(default_factory=dict)
+    scheduler: dict[str, Any] = field(default_factory=dict)
     """`SchedulerOptions`."""
     version: str = ""
     format: int = FORMAT

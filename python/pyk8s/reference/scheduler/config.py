@@ -77,6 +77,9 @@ DEFAULT_POINTS: dict[str, list[str]] = {
 }
 """kube-scheduler v1.36's default profile."""
 
+IN_TREE = frozenset(name for names in DEFAULT_POINTS.values() for name in names) | {"GangScheduling"}
+"""The plugins of v1.36 that the engine knows by name."""
+
 DEFAULT_WEIGHTS = {
     "TaintToleration": 3,
     "NodeAffinity": 2,

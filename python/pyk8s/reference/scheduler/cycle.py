@@ -105,8 +105,7 @@ class Cycle:
             attempt.message = _message(attempt, len(world.nodes))
         elif len(attempt.feasible) == 1:
             attempt.chosen = attempt.feasible[0]
-        else:
-            self._score(attempt, pod, world)
+        elif self._score(attempt, pod, world):
             attempt.chosen, attempt.is_drawn = select_host(attempt, world.cache.slot_count, draw), True
         return attempt
 
@@ -161,7 +160,8 @@ class Cycle:
                 attempt.rejected.append((node, *refused))
                 attempt.rejectors.add(refused[0])
 
-    def _score(self, attempt: Attempt, pod: PodInfo, world: World) -> None:
+    def _score(self, attempt: Attempt, pod: PodInfo, world: World) -> bool:
+        """False when a plugin failed."""
         nodes = attempt.feasible
         states: dict[Plugin, State] = dict(attempt.states)
         skipped = set()
@@ -171,6 +171,9 @@ class Cycle:
                     states[plugin] = state
                 case Skip():
                     skipped.add(plugin)
+                case Refuse(_, message):
+                    attempt.is_error, attempt.message, attempt.feasible = True, message, []
+                    return False
         attempt.totals = [0] * len(nodes)
         for plugin in self._framework.at("score"):
             if plugin in skipped:
@@ -181,6 +184,7 @@ class Cycle:
             attempt.raw[plugin] = raw
             attempt.weighted[plugin] = [weight * score for score in plugin.normalize(pod, nodes, list(raw), state)]
             attempt.totals = [a + b for a, b in zip(attempt.totals, attempt.weighted[plugin], strict=True)]
+        return True
 
 
 def refusal(pod: PodInfo, node: NodeInfo, plan: Plan, world: World) -> tuple[Plugin, Rejection] | None:

@@ -8,6 +8,7 @@ Not here: who feeds the engine and writes what it decides (see `pyk8s.scheduler`
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -26,6 +27,7 @@ from pyk8s.reference.scheduler.event import (
     ObjectChanged,
     PodUpdated,
 )
+from pyk8s.reference.scheduler.foreign import ForeignPlugin, Texts
 from pyk8s.reference.scheduler.framework import Framework, Refuse, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.objects import KINDS, Objects, parse
@@ -37,7 +39,7 @@ from pyk8s.reference.scheduler.random import SplitMix64
 
 PodReference = tuple[str, str, str]
 TOPOLOGY_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
-Outcome = Literal["scheduled", "unschedulable", "skipped"]
+Outcome = Literal["scheduled", "unschedulable", "error", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,19 @@ class Program:
 
 
 class SchedulerEngine:
-    def __init__(self, *, config: bytes = b"", seed: int = 0, is_indexed: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        config: bytes = b"",
+        seed: int = 0,
+        is_indexed: bool = True,
+        plugins: Mapping[str, ForeignPlugin] | None = None,
+    ) -> None:
         parsed = Config.parse(config)
+        self._texts = Texts() if plugins else None
         self._programs: dict[str, Program] = {}
         for profile in parsed.profiles:
-            framework = Framework(profile)
+            framework = Framework(profile, plugins or {}, self._texts)
             self._programs[profile.scheduler_name] = Program(framework, Cycle(framework))
         self._cache = Cache()
         self._objects = Objects()
@@ -95,12 +105,16 @@ class SchedulerEngine:
 
     def set_node(self, node: bytes) -> None:
         facts = NodeFacts.parse(node)
+        if self._texts is not None:
+            self._texts.nodes[facts.name] = node
         old = self._cache.set_node(facts)
         if old != facts:
             self._wake(NodeAdded(facts) if old is None else NodeUpdated(old, facts))
 
     def remove_node(self, name: str) -> None:
         facts = self._cache.remove_node(name)
+        if self._texts is not None:
+            self._texts.nodes.pop(name, None)
         if facts is not None:
             self._wake(NodeRemoved(facts))
 
@@ -119,6 +133,8 @@ class SchedulerEngine:
 
     def set_pod(self, pod: bytes) -> None:
         info = PodInfo.parse(pod)
+        if self._texts is not None:
+            self._texts.set_pod(info, pod)
         if info.is_terminal:
             self.remove_pod(info.uid)
         elif info.node_name:
@@ -160,6 +176,8 @@ class SchedulerEngine:
             self._move_on(queued, self._world())
 
     def remove_pod(self, uid: str) -> None:
+        if self._texts is not None:
+            self._texts.pods.pop(uid, None)
         self._cache.evictions.seen(uid)
         queued = self._queue.remove(uid) or self._in_flight.pop(uid, None)
         if queued is not None:
@@ -207,6 +225,9 @@ class SchedulerEngine:
         pod, found = queued.info, attempt.preemption
         plugins = self._framework_of(pod).plugins.values()
         names = [plugin.name for plugin in plugins if plugin in attempt.rejectors]
+        if attempt.is_error:
+            self._queue.add_error(queued, self._now_s)
+            return Decision(pod, "error", message=attempt.message, attempts=queued.attempts)
         victims, cleared = list[PodInfo](), list[PodInfo]()
         if found is not None and found.best is not None:
             victims = found.best.victims
@@ -244,6 +265,7 @@ class SchedulerEngine:
             if isinstance(reserved, Refuse):
                 self._unreserve(pod)
                 attempt.message, attempt.rejectors = reserved.message, {plugin}
+                attempt.is_error = reserved.code == "Error"
                 return self._refused(queued, attempt)
             writes += reserved
         self._cache.set_pod(replace(pod, node_name=node.facts.name), node.facts.name)
@@ -305,7 +327,17 @@ class SchedulerEngine:
         return self._queue.next_deadline_s(self._now_s)
 
     def evaluate(self, pod: bytes) -> bytes:
-        return evaluate(self._attempt(PodInfo.parse(pod)))
+        info = PodInfo.parse(pod)
+        if self._texts is None:
+            return evaluate(self._attempt(info))
+        known = self._texts.pods.get(info.uid)
+        self._texts.pods[info.uid] = pod
+        try:
+            return evaluate(self._attempt(info))
+        finally:
+            self._texts.pods.pop(info.uid)
+            if known is not None:
+                self._texts.pods[info.uid] = known
 
     def counts(self) -> dict[str, int]:
         return {

@@ -7,10 +7,12 @@ Not here: the order of one scheduling attempt (see `cycle`), configuration (see 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyk8s.errors import DecodeError
+from pyk8s.reference.scheduler.config import IN_TREE
 from pyk8s.reference.scheduler.event import ClusterEvent
 from pyk8s.reference.scheduler.node import NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
@@ -18,10 +20,13 @@ from pyk8s.reference.scheduler.pod import PodInfo
 if TYPE_CHECKING:
     from pyk8s.reference.scheduler.cache import Cache
     from pyk8s.reference.scheduler.config import Profile
+    from pyk8s.reference.scheduler.foreign import ForeignPlugin, Texts
     from pyk8s.reference.scheduler.objects import Objects
 
 Json = dict[str, Any]
 NODE_SCORE_MAX = 100
+PREPARED = {"preFilter": "filter", "preScore": "score"}
+"""The points at which foreign plugins prepare later ones."""
 
 Code = Literal["Unschedulable", "UnschedulableAndUnresolvable", "Error"]
 """With the second, preempting pods would not help. The third fails the attempt."""
@@ -83,7 +88,7 @@ PreFilter = Run | Skip | Nodes | Refuse
 class Plugin:
     """One scheduling plugin. What a method does here is what a plugin without that point does."""
 
-    name: ClassVar[str]
+    name: str
     gates: dict[str, bool]
     """The feature gates that the configuration sets; filled in by the framework."""
 
@@ -108,8 +113,11 @@ class Plugin:
     def post_filter(self, pod: PodInfo, state: State, world: World) -> str | None:
         """What this plugin has to say when no node was feasible; a part of the message."""
 
-    def pre_score(self, pod: PodInfo, nodes: list[NodeInfo], state: State, world: World) -> Run | Skip:
-        """Skip when no node's score depends on this plugin: it then counts 0. ``state`` is PreFilter's."""
+    def pre_score(self, pod: PodInfo, nodes: list[NodeInfo], state: State, world: World) -> Run | Skip | Refuse:
+        """Skip when no node's score depends on this plugin: it then counts 0. ``state`` is PreFilter's.
+
+        Refuse (with the code Error) fails the attempt.
+        """
         return Run(state)
 
     def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
@@ -136,19 +144,37 @@ class Framework:
     """The plugins of one profile by extension point, with their weights."""
 
     profile: Profile
+    foreign: Mapping[str, ForeignPlugin] = field(default_factory=dict)
+    texts: Texts | None = None
+    """What foreign plugins read; None when there are none."""
     plugins: dict[str, Plugin] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        from pyk8s.reference.scheduler.foreign import Foreign
         from pyk8s.reference.scheduler.plugins import KINDS
 
+        points = self.profile.points
         for name in self.profile.plugin_names():
             if name in KINDS:
                 self.plugins[name] = _made(KINDS[name], self.profile.args.get(name, {}))
                 self.plugins[name].gates = self.profile.gates
+            elif name in self.foreign:
+                assert self.texts is not None, "an engine with foreign plugins keeps the objects' texts"
+                self.plugins[name] = Foreign(name, self.foreign[name], self.texts, points)
+            elif name not in IN_TREE:
+                where = next(f"{point}[{names.index(name)}]" for point, names in points.items() if name in names)
+                raise DecodeError(f'plugins.{where}: plugin "{name}" does not exist')
 
     def at(self, point: str) -> list[Plugin]:
-        """The plugins of one point, in the profile's order."""
-        return [self.plugins[name] for name in self.profile.points[point] if name in self.plugins]
+        """The plugins of one point, in the profile's order.
+
+        Foreign plugins prepare what they filter and score, whether they have something to say before or not.
+        """
+        names = self.profile.points[point]
+        if point in PREPARED:
+            later = self.profile.points[PREPARED[point]]
+            names = [*names, *(name for name in later if name in self.foreign and name not in names)]
+        return [self.plugins[name] for name in names if name in self.plugins]
 
     def weight(self, plugin: Plugin) -> int:
         return self.profile.weights[plugin.name]

@@ -61,6 +61,14 @@ const SCORES: [&str; 9] = [
     "ImageLocality",
 ];
 
+/// The plugin of v1.36 that is named nowhere by default.
+const GANG: &str = "GangScheduling";
+
+/// True for the plugins of v1.36 that the engine knows by name.
+pub fn is_in_tree(name: &str) -> bool {
+    name == GANG || POINTS.iter().any(|point| default_plugins(point).iter().any(|known| known == name))
+}
+
 /// Looks at every node.
 const ALL_NODES: usize = 100;
 

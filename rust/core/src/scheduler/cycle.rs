@@ -119,7 +119,11 @@ impl Cycle {
             [] => attempt.message = self.message(&attempt, world),
             [only] => attempt.chosen = Some(*only),
             _ => {
-                self.score(pod, framework, world, &attempt, trace);
+                if let Err(message) = self.score(pod, framework, world, &attempt, trace) {
+                    (attempt.is_error, attempt.message) = (true, message);
+                    attempt.feasible.clear();
+                    return attempt;
+                }
                 let slots = world.cache.slot_count();
                 attempt.chosen = Some(select_host(&attempt.feasible, &self.totals, slots, luck.draw));
                 attempt.is_drawn = true;
@@ -189,7 +193,7 @@ impl Cycle {
         }
     }
 
-    /// Fills `totals` for the feasible nodes.
+    /// Fills `totals` for the feasible nodes. The error is the text with which the attempt fails.
     fn score(
         &mut self,
         pod: &PodInfo,
@@ -197,14 +201,17 @@ impl Cycle {
         world: &World,
         attempt: &Attempt,
         mut trace: Option<&mut Trace>,
-    ) {
+    ) -> Result<(), String> {
         let nodes = &attempt.feasible;
-        let prepared = pre_score(pod, framework, world, nodes, &attempt.states);
+        let mut prepared = pre_score(pod, framework, world, nodes, &attempt.states);
+        if let Some(PreScore::Fail(message)) = prepared.iter_mut().find(|p| matches!(p, PreScore::Fail(_))) {
+            return Err(std::mem::take(message));
+        }
         self.totals.clear();
         self.totals.resize(nodes.len(), 0);
         for (index, weight) in framework.score.iter().copied() {
             let state = match &prepared[index] {
-                PreScore::Skip => continue,
+                PreScore::Skip | PreScore::Fail(_) => continue,
                 PreScore::Keep => state_at(&attempt.states, index),
                 PreScore::Run(state) => Some(state.as_ref()),
             };
@@ -224,6 +231,7 @@ impl Cycle {
         if let Some(trace) = trace {
             trace.totals.clone_from(&self.totals);
         }
+        Ok(())
     }
 
     fn message(&self, attempt: &Attempt, world: &World) -> String {
@@ -293,7 +301,7 @@ pub fn pre_filter(pod: &PodInfo, framework: &Framework, world: &World) -> Result
     Ok(plan)
 }
 
-/// What each plugin's PreScore says, by plugin; those without the point keep PreFilter's state.
+/// What each plugin's PreScore says, by plugin, up to one that fails; those without the point keep PreFilter's state.
 pub fn pre_score(
     pod: &PodInfo,
     framework: &Framework,
@@ -304,6 +312,9 @@ pub fn pre_score(
     let mut prepared: Vec<PreScore> = framework.plugins.iter().map(|_| PreScore::Keep).collect();
     for index in framework.pre_score.iter().copied() {
         prepared[index] = framework.plugins[index].pre_score(pod, nodes, state_at(states, index), world);
+        if matches!(prepared[index], PreScore::Fail(_)) {
+            break;
+        }
     }
     prepared
 }

@@ -9,7 +9,8 @@ use super::config::Config;
 use super::cycle::{state_at, Attempt, Cycle, Luck};
 use super::evaluate;
 use super::event::ClusterEvent;
-use super::framework::{Framework, World};
+use super::foreign::{ForeignPlugins, SharedTexts};
+use super::framework::{Code, Framework, World};
 use super::index::{Answer, Index};
 use super::interner::{Interner, Symbol, EMPTY};
 use super::node::NodeFacts;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 const TOPOLOGY_LABELS: [&str; 2] = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
+const UNBROKEN: &str = "whoever holds the texts' lock does not panic";
 
 /// (namespace, name, uid) of a pod that a decision concerns.
 pub type PodReference = (String, String, String);
@@ -33,6 +35,8 @@ pub type PodReference = (String, String, String);
 pub enum Outcome {
     Scheduled,
     Unschedulable,
+    /// A plugin failed: the pod is tried again after its backoff.
+    Error,
     /// The pod is being deleted: it was not tried, and is out of the queue.
     Skipped,
 }
@@ -42,6 +46,7 @@ impl Outcome {
         match self {
             Outcome::Scheduled => "scheduled",
             Outcome::Unschedulable => "unschedulable",
+            Outcome::Error => "error",
             Outcome::Skipped => "skipped",
         }
     }
@@ -95,6 +100,8 @@ impl Decision {
 
 pub struct SchedulerEngine {
     frameworks: Vec<Framework>,
+    /// The objects as they came; None without foreign plugins.
+    texts: Option<SharedTexts>,
     symbols: Interner,
     shapes: Shapes,
     templates: Templates,
@@ -128,14 +135,26 @@ macro_rules! world {
 impl SchedulerEngine {
     /// `config`: a compiled configuration, empty for the defaults. `is_indexed`: false looks at every node each time.
     pub fn new(config: &[u8], seed: u64, is_indexed: bool) -> Result<SchedulerEngine, SchedulerError> {
+        SchedulerEngine::with_plugins(config, seed, is_indexed, &ForeignPlugins::new())
+    }
+
+    /// `foreign`: the plugins from outside that the configuration names.
+    pub fn with_plugins(
+        config: &[u8],
+        seed: u64,
+        is_indexed: bool,
+        foreign: &ForeignPlugins,
+    ) -> Result<SchedulerEngine, SchedulerError> {
         let config = Config::parse(config)?;
+        let texts = SharedTexts::default();
         let mut symbols = Interner::default();
         let frameworks: Result<Vec<Framework>, SchedulerError> =
-            config.profiles.into_iter().map(|profile| Framework::new(profile, &mut symbols)).collect();
+            config.profiles.into_iter().map(|p| Framework::new(p, &mut symbols, foreign, &texts)).collect();
         let backoff = Backoff { initial_s: config.initial_backoff_s, max_s: config.max_backoff_s };
         Ok(SchedulerEngine {
             frameworks: frameworks?,
             topology_keys: TOPOLOGY_LABELS.map(|key| symbols.intern(key)),
+            texts: (!foreign.is_empty()).then_some(texts),
             symbols,
             shapes: Shapes::default(),
             templates: Templates::default(),
@@ -153,6 +172,10 @@ impl SchedulerEngine {
 
     pub fn set_node(&mut self, json: &[u8]) -> Result<(), SchedulerError> {
         let facts = NodeFacts::parse(json, &mut self.symbols)?;
+        if let Some(texts) = &self.texts {
+            let name = self.symbols.text(facts.name);
+            texts.write().expect(UNBROKEN).set_node(facts.name, name, json);
+        }
         if self.cache.node(facts.name).is_some_and(|node| node.facts == facts) {
             return Ok(());
         }
@@ -165,6 +188,9 @@ impl SchedulerEngine {
 
     pub fn remove_node(&mut self, name: &str) {
         let Some(name) = self.symbols.find(name) else { return };
+        if let Some(texts) = &self.texts {
+            texts.write().expect(UNBROKEN).remove_node(name);
+        }
         if let Some(facts) = self.cache.remove_node(name) {
             self.wake(&ClusterEvent::NodeRemoved { node: &facts });
         }
@@ -191,6 +217,14 @@ impl SchedulerEngine {
     /// A pod as it is now: pending ones enter the queue, bound ones the cache, ended ones leave both.
     pub fn set_pod(&mut self, json: &[u8]) -> Result<(), SchedulerError> {
         let pod = Arc::new(self.templates.parse(json, &mut self.symbols, &mut self.shapes)?);
+        if let Some(texts) = &self.texts {
+            let mut texts = texts.write().expect(UNBROKEN);
+            if pod.is_terminal || pod.node_name != EMPTY {
+                texts.remove_pod(&pod.uid);
+            } else {
+                texts.set_pod(&pod.uid, json);
+            }
+        }
         if pod.is_terminal {
             self.remove_pod(&pod.uid);
         } else if pod.node_name != EMPTY {
@@ -243,6 +277,9 @@ impl SchedulerEngine {
 
     /// A pod that is gone. Unknown uids are fine.
     pub fn remove_pod(&mut self, uid: &str) {
+        if let Some(texts) = &self.texts {
+            texts.write().expect(UNBROKEN).remove_pod(uid);
+        }
         if let Some(queued) = self.queue.remove(uid).or_else(|| self.in_flight.remove(uid)) {
             self.cache.nominate(&queued.info, EMPTY);
         }
@@ -273,6 +310,7 @@ impl SchedulerEngine {
         self.start = (self.start + attempt.examined_count) % self.cache.node_count().max(1);
         Some(match attempt.chosen {
             Some(slot) => self.assume(queued, attempt, slot),
+            None if attempt.is_error => self.failed(queued, attempt.message),
             None => self.refused(queued, attempt.rejectors, attempt.message),
         })
     }
@@ -320,10 +358,18 @@ impl SchedulerEngine {
         decision
     }
 
+    /// A plugin failed: the pod backs off.
+    fn failed(&mut self, queued: QueuedPod, message: String) -> Decision {
+        let decision = Decision { message, ..Decision::of(&queued, Outcome::Error) };
+        self.queue.add_error(queued, self.now_s);
+        decision
+    }
+
     fn assume(&mut self, queued: QueuedPod, attempt: Attempt, slot: Slot) -> Decision {
         let writes = match self.reserve(&queued.info, &attempt, slot) {
             Ok(writes) => writes,
-            Err((plugin, message)) => return self.refused(queued, 1 << plugin, message),
+            Err((_, Code::Error, message)) => return self.failed(queued, message),
+            Err((plugin, _, message)) => return self.refused(queued, 1 << plugin, message),
         };
         let node = self.cache.info(slot).facts.name;
         self.cache.nominate(&queued.info, EMPTY);
@@ -348,7 +394,7 @@ impl SchedulerEngine {
         pod: &PodInfo,
         attempt: &Attempt,
         slot: Slot,
-    ) -> Result<Vec<Value>, (usize, String)> {
+    ) -> Result<Vec<Value>, (usize, Code, String)> {
         let framework = &self.frameworks[self.program_of(pod)];
         let mut writes = Vec::new();
         for index in framework.reserve.iter().copied() {
@@ -356,9 +402,9 @@ impl SchedulerEngine {
             let node = self.cache.info(slot);
             match framework.plugins[index].reserve(pod, node, state, &mut self.objects, &self.symbols) {
                 Ok(more) => writes.extend(more),
-                Err((_, message)) => {
+                Err((code, message)) => {
                     unreserve(framework, pod, &mut self.objects);
-                    return Err((index, message));
+                    return Err((index, code, message));
                 }
             }
         }
@@ -425,7 +471,13 @@ impl SchedulerEngine {
         self.cache.refresh_order();
         let luck = Luck { start: self.start, draw: self.random.peek() };
         let framework = &self.frameworks[self.program_of(&pod)];
-        Ok(evaluate::evaluate(&mut self.cycle, &pod, framework, &world!(self), luck))
+        let texts = self.texts.as_ref().map(|texts| (texts, pod.uid.clone()));
+        let known = texts.as_ref().and_then(|(texts, uid)| texts.write().expect(UNBROKEN).set_pod(uid, json));
+        let answer = evaluate::evaluate(&mut self.cycle, &pod, framework, &world!(self), luck);
+        if let Some((texts, uid)) = texts {
+            texts.write().expect(UNBROKEN).restore_pod(&uid, known);
+        }
+        Ok(answer)
     }
 
     pub fn counts(&self) -> QueueCounts {

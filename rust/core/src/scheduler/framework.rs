@@ -6,8 +6,9 @@
 //! Not here: the order of one scheduling attempt (see `cycle`), configuration (see `config`).
 
 use super::cache::{Cache, Slot};
-use super::config::Profile;
+use super::config::{is_in_tree, Profile, POINTS};
 use super::event::ClusterEvent;
+use super::foreign::{Foreign, ForeignPlugins, SharedTexts};
 use super::interner::{Interner, Symbol};
 use super::node::NodeInfo;
 use super::objects::Objects;
@@ -145,6 +146,8 @@ pub enum PreScore {
     Run(State),
     /// No node's score depends on this plugin: it counts 0.
     Skip,
+    /// The attempt fails.
+    Fail(String),
 }
 
 /// On what a plugin's filter and score of a pod depend, beside the pod's shape: what the index may keep.
@@ -276,6 +279,13 @@ pub trait Plugin: Send + Sync {
     }
 }
 
+fn unknown(name: &str, profile: &Profile) -> SchedulerError {
+    let place = |point: &&str| profile.points[*point].iter().position(|n| n == name);
+    let found = POINTS.iter().find_map(|point| place(&point).map(|at| (point, at)));
+    let (point, at) = found.expect("the profile named the plugin at some point");
+    SchedulerError::Decode(format!("plugins.{point}[{at}]: plugin \"{name}\" does not exist"))
+}
+
 /// The plugins of one profile, by extension point. The lists hold positions in `plugins`.
 pub struct Framework {
     pub profile: Profile,
@@ -291,9 +301,23 @@ pub struct Framework {
 }
 
 impl Framework {
-    pub fn new(profile: Profile, symbols: &mut Interner) -> Result<Framework, SchedulerError> {
+    /// `foreign`: the plugins from outside that profiles may name, and what they read.
+    pub fn new(
+        profile: Profile,
+        symbols: &mut Interner,
+        foreign: &ForeignPlugins,
+        texts: &SharedTexts,
+    ) -> Result<Framework, SchedulerError> {
         let mut plugins: Vec<Box<dyn Plugin>> = Vec::new();
         for name in profile.plugin_names() {
+            if let Some(plugin) = foreign.get(&name) {
+                let has = |point: &str| profile.points[point].contains(&name);
+                plugins.push(Box::new(Foreign::new(&name, plugin, texts, has)));
+                continue;
+            }
+            if !is_in_tree(&name) {
+                return Err(unknown(&name, &profile));
+            }
             let nothing = Value::Null;
             let args = profile.args.get(&name).unwrap_or(&nothing);
             plugins.extend(plugins::make(&name, args, &profile, symbols)?);
@@ -301,13 +325,20 @@ impl Framework {
         assert!(plugins.len() <= PLUGINS_MAX, "a profile has fewer plugins than a word has bits");
         let position = |name: &String| plugins.iter().position(|p| p.name() == name);
         let at = |point: &str| -> Vec<usize> { profile.points[point].iter().filter_map(position).collect() };
+        // Foreign plugins prepare what they filter and score, whether they have something to say before or not.
+        let prepared = |point: &str, later: &str| -> Vec<usize> {
+            let names = &profile.points[point];
+            let is_added = |name: &&String| foreign.contains_key(*name) && !names.contains(name);
+            let added = profile.points[later].iter().filter(is_added);
+            names.iter().chain(added).filter_map(position).collect()
+        };
         let weighted = |name: &String| position(name).map(|p| (p, profile.weights[name]));
         Ok(Framework {
             pre_enqueue: at("preEnqueue"),
-            pre_filter: at("preFilter"),
+            pre_filter: prepared("preFilter", "filter"),
             filter: at("filter"),
             post_filter: at("postFilter"),
-            pre_score: at("preScore"),
+            pre_score: prepared("preScore", "score"),
             score: profile.points["score"].iter().filter_map(weighted).collect(),
             reserve: at("reserve"),
             plugins,

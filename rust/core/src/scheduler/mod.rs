@@ -13,6 +13,7 @@ mod cycle;
 mod engine;
 mod evaluate;
 mod event;
+mod foreign;
 mod framework;
 mod index;
 mod interner;
@@ -41,6 +42,7 @@ mod volume_provisioning;
 mod volumes;
 
 pub use engine::{Decision, Outcome, SchedulerEngine};
+pub use foreign::{Column, ForeignPlugin, ForeignPlugins, ForeignPreFilter, NodeTable, PodRow};
 
 /// What the caller fed in that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

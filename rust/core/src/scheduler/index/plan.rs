@@ -85,6 +85,7 @@ impl Plan {
                     PreScore::Keep => {}
                     PreScore::Run(made) => state = Some(made),
                     PreScore::Skip => continue,
+                    PreScore::Fail(_) => unreachable!("plugins that may fail reach the world"),
                 }
             }
             let step = Step { plugin, reach: reaches[plugin], weight, state };

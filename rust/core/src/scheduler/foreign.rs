@@ -1,0 +1,448 @@
+//! Foreign plugins: those that come from outside the engine, written in Python, and the nodes as they see them.
+//!
+//! Invariant: a foreign plugin that fails fails the attempt it was called for, and nothing else. It sees the objects as
+//! the API serves them, and the nodes as columns of numbers.
+//! Not here: how Python is called (see the binding).
+
+use super::cache::Slot;
+use super::event::ClusterEvent;
+use super::framework::{
+    state_of, state_of_mut, Code, CycleState, Plugin, PreFilter, PreScore, Reach, Reason, Rejection, State,
+    World,
+};
+use super::interner::{Interner, Symbol};
+use super::node::NodeInfo;
+use super::objects::Objects;
+use super::pod::PodInfo;
+use super::resources::Resources;
+use rustc_hash::FxHashMap;
+use serde_json::{json, Value};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, RwLock};
+
+/// What a foreign plugin says about the pod before any node is looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ForeignPreFilter {
+    Run,
+    /// Its filter has nothing to check.
+    Skip,
+    Refuse(String),
+    /// Only these nodes can do.
+    Nodes(Vec<String>),
+}
+
+/// A plugin from outside the engine. Pods are JSON; errors are the texts that the attempt fails with.
+pub trait ForeignPlugin: Send + Sync {
+    /// True: `filter` is asked once for all nodes; else for one at a time, and only those that others admit.
+    fn is_vectorised(&self) -> bool;
+
+    /// True: tables hold the nodes' pods.
+    fn reads_pods(&self) -> bool;
+
+    fn pre_filter(&self, pod: &[u8]) -> Result<ForeignPreFilter, String>;
+
+    /// For each node why it is refused; None where it is not.
+    fn filter(&self, pod: &[u8], nodes: NodeTable) -> Result<Vec<Option<String>>, String>;
+
+    /// The nodes' scores, raw and normalised.
+    fn score(&self, pod: &[u8], nodes: NodeTable) -> Result<(Vec<i64>, Vec<i64>), String>;
+
+    /// A text refuses the node.
+    fn reserve(&self, pod: &[u8], node_name: &str) -> Result<Option<String>, String>;
+
+    fn unreserve(&self, pod: &[u8]);
+}
+
+pub type ForeignPlugins = BTreeMap<String, Arc<dyn ForeignPlugin>>;
+
+/// A node as it came; its labels are read when first asked for.
+#[derive(Debug)]
+pub struct NodeText {
+    pub name: String,
+    pub json: Vec<u8>,
+    labels: OnceLock<BTreeMap<String, String>>,
+}
+
+impl NodeText {
+    pub fn label(&self, key: &str) -> Option<&str> {
+        let read = || -> Option<BTreeMap<String, String>> {
+            let node: Value = serde_json::from_slice(&self.json).ok()?;
+            serde_json::from_value(node.get("metadata")?.get("labels")?.clone()).ok()
+        };
+        self.labels.get_or_init(|| read().unwrap_or_default()).get(key).map(String::as_str)
+    }
+}
+
+/// The objects as they came, for plugins that want to read them.
+#[derive(Debug, Default)]
+pub struct Texts {
+    nodes: FxHashMap<Symbol, Arc<NodeText>>,
+    /// The pending ones, by uid.
+    pods: FxHashMap<Arc<str>, Arc<[u8]>>,
+}
+
+impl Texts {
+    pub fn set_node(&mut self, name: Symbol, text: &str, json: &[u8]) {
+        let text = NodeText { name: text.to_owned(), json: json.to_vec(), labels: OnceLock::new() };
+        self.nodes.insert(name, Arc::new(text));
+    }
+
+    pub fn remove_node(&mut self, name: Symbol) {
+        self.nodes.remove(&name);
+    }
+
+    pub fn set_pod(&mut self, uid: &Arc<str>, json: &[u8]) -> Option<Arc<[u8]>> {
+        self.pods.insert(uid.clone(), Arc::from(json))
+    }
+
+    pub fn remove_pod(&mut self, uid: &str) {
+        self.pods.remove(uid);
+    }
+
+    /// Back to what was known of the pod before a dry run.
+    pub fn restore_pod(&mut self, uid: &Arc<str>, known: Option<Arc<[u8]>>) {
+        match known {
+            Some(text) => self.pods.insert(uid.clone(), text),
+            None => self.pods.remove(uid),
+        };
+    }
+}
+
+pub type SharedTexts = Arc<RwLock<Texts>>;
+
+/// One pod on a node: namespace, name, uid, labels.
+pub type PodRow = (String, String, String, BTreeMap<String, String>);
+
+/// A read-only column, one number for each node.
+pub type Column = Arc<[i64]>;
+
+type Amount = fn(&NodeInfo) -> i64;
+
+const COLUMNS: [(&str, Amount); 10] = [
+    ("allocatable_milli_cpu", |n| n.facts.allocatable.milli_cpu),
+    ("allocatable_memory_bytes", |n| n.facts.allocatable.memory_bytes),
+    ("allocatable_ephemeral_storage_bytes", |n| n.facts.allocatable.ephemeral_storage_bytes),
+    ("allocatable_pods", |n| n.facts.allocatable.pods),
+    ("requested_milli_cpu", |n| n.requested.milli_cpu),
+    ("requested_memory_bytes", |n| n.requested.memory_bytes),
+    ("requested_ephemeral_storage_bytes", |n| n.requested.ephemeral_storage_bytes),
+    ("non_zero_milli_cpu", |n| n.non_zero_milli_cpu),
+    ("non_zero_memory_bytes", |n| n.non_zero_memory_bytes),
+    ("pod_count", |n| n.pod_count),
+];
+
+/// Some nodes as columns. A snapshot: it does not change when the engine goes on.
+pub struct NodeTable {
+    nodes: Vec<Arc<NodeText>>,
+    columns: Vec<Column>,
+    /// By name: allocatable, requested; of the resources that some node has or is asked for.
+    scalars: BTreeMap<String, (Column, Column)>,
+    pods: Option<Vec<Vec<PodRow>>>,
+}
+
+impl NodeTable {
+    fn new(nodes: &[&NodeInfo], texts: &Texts, symbols: &Interner, reads_pods: bool) -> NodeTable {
+        let text = |node: &&NodeInfo| {
+            let known = texts.nodes.get(&node.facts.name);
+            known.expect("every node that is looked at came as a text").clone()
+        };
+        NodeTable {
+            nodes: nodes.iter().map(text).collect(),
+            columns: COLUMNS.iter().map(|(_, amount)| nodes.iter().map(|n| amount(n)).collect()).collect(),
+            scalars: scalars(nodes, symbols),
+            pods: reads_pods.then(|| nodes.iter().map(|node| pod_rows(node, symbols)).collect()),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// A column by its name; None for others than `COLUMNS`.
+    pub fn column(&self, name: &str) -> Option<Column> {
+        COLUMNS.iter().position(|(known, _)| *known == name).map(|at| self.columns[at].clone())
+    }
+
+    pub fn allocatable(&self, resource: &str) -> Column {
+        self.amounts("allocatable", resource)
+    }
+
+    pub fn requested(&self, resource: &str) -> Column {
+        self.amounts("requested", resource)
+    }
+
+    fn amounts(&self, which: &str, resource: &str) -> Column {
+        let is_allocatable = which == "allocatable";
+        let native = match resource {
+            "cpu" => self.column(&format!("{which}_milli_cpu")),
+            "memory" => self.column(&format!("{which}_memory_bytes")),
+            "ephemeral-storage" => self.column(&format!("{which}_ephemeral_storage_bytes")),
+            "pods" if is_allocatable => self.column("allocatable_pods"),
+            _ => None,
+        };
+        let scalar =
+            || self.scalars.get(resource).map(|(has, used)| if is_allocatable { has } else { used }.clone());
+        native.or_else(scalar).unwrap_or_else(|| vec![0; self.len()].into())
+    }
+
+    pub fn nodes(&self) -> &[Arc<NodeText>] {
+        &self.nodes
+    }
+
+    /// None for a plugin that does not read pods.
+    pub fn pods(&self, row: usize) -> Option<&[PodRow]> {
+        self.pods.as_ref().map(|pods| pods[row].as_slice())
+    }
+}
+
+fn scalars(nodes: &[&NodeInfo], symbols: &Interner) -> BTreeMap<String, (Column, Column)> {
+    let names = |of: fn(&NodeInfo) -> &Resources| {
+        nodes.iter().flat_map(move |node| of(node).scalars.iter().map(|(name, _)| *name))
+    };
+    let mut found: Vec<Symbol> = names(|n| &n.facts.allocatable).chain(names(|n| &n.requested)).collect();
+    found.sort_unstable();
+    found.dedup();
+    let column = |name: Symbol| {
+        let has = nodes.iter().map(|n| n.facts.allocatable.scalar(name)).collect();
+        let used = nodes.iter().map(|n| n.requested.scalar(name)).collect();
+        (symbols.text(name).to_owned(), (has, used))
+    };
+    found.into_iter().map(column).collect()
+}
+
+fn pod_rows(node: &NodeInfo, symbols: &Interner) -> Vec<PodRow> {
+    let text = |symbol: Symbol| symbols.text(symbol).to_owned();
+    let row = |pod: &Arc<PodInfo>| {
+        let labels = pod.shape.labels.iter().map(|(key, value)| (text(*key), text(*value))).collect();
+        (pod.namespace.to_string(), pod.name.to_string(), pod.uid.to_string(), labels)
+    };
+    node.pods.iter().map(row).collect()
+}
+
+/// What a foreign plugin has found out before its filter and its scores are asked for, by node.
+#[derive(Clone, Default)]
+struct Verdicts {
+    reasons: Arc<FxHashMap<Symbol, Option<Arc<str>>>>,
+    /// Nodes that are no longer as they were when `reasons` was made.
+    changed: Vec<Symbol>,
+    scores: Arc<FxHashMap<Symbol, (i64, i64)>>,
+}
+
+/// A foreign plugin in one profile.
+pub struct Foreign {
+    name: String,
+    plugin: Arc<dyn ForeignPlugin>,
+    texts: SharedTexts,
+    is_pre_filter: bool,
+    is_filter: bool,
+    is_asked_about_nodes: bool,
+}
+
+impl Foreign {
+    pub fn new(
+        name: &str,
+        plugin: &Arc<dyn ForeignPlugin>,
+        texts: &SharedTexts,
+        has: impl Fn(&str) -> bool,
+    ) -> Foreign {
+        Foreign {
+            name: name.to_owned(),
+            plugin: plugin.clone(),
+            texts: texts.clone(),
+            is_pre_filter: has("preFilter"),
+            is_filter: has("filter"),
+            is_asked_about_nodes: ["preFilter", "filter", "score"].into_iter().any(has),
+        }
+    }
+
+    fn text(&self, pod: &PodInfo) -> Arc<[u8]> {
+        let known = self
+            .texts
+            .read()
+            .expect("whoever holds the texts' lock does not panic")
+            .pods
+            .get(&pod.uid)
+            .cloned();
+        known.unwrap_or_else(|| {
+            let metadata = json!({"namespace": &*pod.namespace, "name": &*pod.name, "uid": &*pod.uid});
+            json!({ "metadata": metadata }).to_string().into_bytes().into()
+        })
+    }
+
+    fn table(&self, nodes: &[&NodeInfo], symbols: &Interner) -> NodeTable {
+        let texts = self.texts.read().expect("whoever holds the texts' lock does not panic");
+        NodeTable::new(nodes, &texts, symbols, self.plugin.reads_pods())
+    }
+
+    /// What a vectorised filter says about every node.
+    fn verdicts(&self, pod: &PodInfo, world: &World) -> Result<Verdicts, String> {
+        if !self.is_filter || !self.plugin.is_vectorised() {
+            return Ok(Verdicts::default());
+        }
+        let nodes: Vec<&NodeInfo> = world.cache.order().iter().map(|slot| world.cache.info(*slot)).collect();
+        let reasons = self.plugin.filter(&self.text(pod), self.table(&nodes, world.symbols))?;
+        let named = nodes.iter().zip(reasons).map(|(n, reason)| (n.facts.name, reason.map(Arc::from)));
+        Ok(Verdicts { reasons: Arc::new(named.collect()), ..Verdicts::default() })
+    }
+
+    fn ask(&self, pod: &PodInfo, node: &NodeInfo, world: &World) -> Result<Option<Arc<str>>, String> {
+        let reasons = self.plugin.filter(&self.text(pod), self.table(&[node], world.symbols))?;
+        Ok(reasons.into_iter().next().flatten().map(Arc::from))
+    }
+}
+
+impl Plugin for Foreign {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn pre_filter(&self, pod: &PodInfo, world: &World) -> PreFilter {
+        let found = if self.is_pre_filter {
+            self.plugin.pre_filter(&self.text(pod))
+        } else {
+            Ok(ForeignPreFilter::Run)
+        };
+        let names = match found {
+            Err(message) => return PreFilter::Refuse(Code::Error, message),
+            Ok(ForeignPreFilter::Skip) => return PreFilter::Skip,
+            Ok(ForeignPreFilter::Refuse(reason)) => return PreFilter::Refuse(Code::Unschedulable, reason),
+            Ok(ForeignPreFilter::Run) => None,
+            Ok(ForeignPreFilter::Nodes(names)) => Some(names),
+        };
+        let state: State = match self.verdicts(pod, world) {
+            Err(message) => return PreFilter::Refuse(Code::Error, message),
+            Ok(verdicts) => Box::new(verdicts),
+        };
+        match names {
+            None => PreFilter::Run(Some(state)),
+            Some(names) => {
+                let known = names.iter().filter_map(|name| world.symbols.find(name)).collect();
+                PreFilter::Nodes(known, Some(state))
+            }
+        }
+    }
+
+    fn filter(
+        &self,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        state: Option<&dyn CycleState>,
+        world: &World,
+        rejection: &mut Rejection,
+    ) -> bool {
+        let known = state_of::<Verdicts>(state)
+            .filter(|verdicts| !verdicts.changed.contains(&node.facts.name))
+            .and_then(|verdicts| verdicts.reasons.get(&node.facts.name));
+        let answer = match known {
+            Some(reason) => Ok(reason.clone()),
+            None => self.ask(pod, node, world),
+        };
+        let (code, reason) = match answer {
+            Ok(None) => return true,
+            Ok(Some(reason)) => (Code::Unschedulable, reason),
+            Err(message) => (Code::Error, Arc::from(message)),
+        };
+        rejection.code = code;
+        rejection.reasons.push(Reason::Told(reason));
+        false
+    }
+
+    fn add_pod(
+        &self,
+        _pod: &PodInfo,
+        _other: &PodInfo,
+        node: &NodeInfo,
+        state: &mut dyn CycleState,
+        _world: &World,
+    ) {
+        state_of_mut::<Verdicts>(state).changed.push(node.facts.name);
+    }
+
+    fn remove_pod(
+        &self,
+        _pod: &PodInfo,
+        _other: &PodInfo,
+        node: &NodeInfo,
+        state: &mut dyn CycleState,
+        _world: &World,
+    ) {
+        state_of_mut::<Verdicts>(state).changed.push(node.facts.name);
+    }
+
+    fn pre_score(
+        &self,
+        pod: &PodInfo,
+        nodes: &[Slot],
+        _state: Option<&dyn CycleState>,
+        world: &World,
+    ) -> PreScore {
+        let nodes: Vec<&NodeInfo> = nodes.iter().map(|slot| world.cache.info(*slot)).collect();
+        match self.plugin.score(&self.text(pod), self.table(&nodes, world.symbols)) {
+            Err(message) => PreScore::Fail(message),
+            Ok((raw, normalised)) => {
+                let scores = raw.into_iter().zip(normalised);
+                let named = nodes.iter().map(|n| n.facts.name).zip(scores).collect();
+                PreScore::Run(Box::new(Verdicts { scores: Arc::new(named), ..Verdicts::default() }))
+            }
+        }
+    }
+
+    fn score(&self, _pod: &PodInfo, node: &NodeInfo, state: Option<&dyn CycleState>, _world: &World) -> i64 {
+        score_of(state, node).0
+    }
+
+    fn normalize(
+        &self,
+        _pod: &PodInfo,
+        nodes: &[Slot],
+        state: Option<&dyn CycleState>,
+        world: &World,
+        scores: &mut [i64],
+    ) {
+        for (slot, score) in nodes.iter().zip(scores) {
+            *score = score_of(state, world.cache.info(*slot)).1;
+        }
+    }
+
+    fn reserve(
+        &self,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        _state: Option<&dyn CycleState>,
+        _objects: &mut Objects,
+        symbols: &Interner,
+    ) -> Result<Vec<Value>, (Code, String)> {
+        match self.plugin.reserve(&self.text(pod), symbols.text(node.facts.name)) {
+            Ok(None) => Ok(Vec::new()),
+            Ok(Some(reason)) => Err((Code::Unschedulable, format!("0/1 nodes are available: 1 {reason}."))),
+            Err(message) => Err((Code::Error, message)),
+        }
+    }
+
+    fn unreserve(&self, pod: &PodInfo, _objects: &mut Objects) {
+        self.plugin.unreserve(&self.text(pod));
+    }
+
+    /// Nobody knows what a foreign plugin looks at; but one that neither filters nor scores is asked about no node.
+    fn reach(&self, _pod: &PodInfo) -> Reach {
+        if self.is_asked_about_nodes {
+            Reach::World
+        } else {
+            Reach::Nothing
+        }
+    }
+
+    /// Nobody knows what a foreign plugin looks at, so everything may help.
+    fn hint(&self, _pod: &PodInfo, _event: &ClusterEvent, _world: &World) -> bool {
+        true
+    }
+}
+
+fn score_of(state: Option<&dyn CycleState>, node: &NodeInfo) -> (i64, i64) {
+    let verdicts = state_of::<Verdicts>(state).expect("pre_score made the scores");
+    verdicts.scores[&node.facts.name]
+}
