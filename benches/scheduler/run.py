@@ -116,7 +116,7 @@ def measure(row: Row, run_count: int) -> dict[str, float] | None:
 def figures(document: dict[str, Any]) -> dict[str, float]:
     by_metric = {item["labels"]["Metric"]: item["data"] for item in document["dataItems"]}
     throughput = by_metric["SchedulingThroughput"]
-    latency = by_metric["scheduler_scheduling_attempt_duration_seconds"]
+    latency = by_metric.get("scheduler_scheduling_attempt_duration_seconds", {"Perc50": 0.0, "Perc99": 0.0})
     agreement = by_metric.get("PlacementAgreement", {"Average": float("nan"), "Sample": 0.0})
     return {
         "average": throughput["Average"],
@@ -153,10 +153,10 @@ def line(row: Row, measured: dict[str, float] | None) -> tuple[str, ...]:
         return (name, row.workload, floor, "failed", aim, "", "", "", "", "")
     times = f"{measured['average'] / row.floor:,.0f}" if row.floor else ""
     agreement = f"{measured['agreement_percent']:.0f} % of {measured['sample']:.0f}" if measured["sample"] else "–"
-    return (
-        name, row.workload, floor, ours(row, measured), aim, "met" if is_met(row, measured) else "missed", times,
-        f"{measured['attempt_p99_ms'] * 1000:,.0f} µs", f"{measured['memory_gib']:.2f} GiB", agreement,
-    )  # fmt: skip
+    latency = f"{measured['attempt_p99_ms'] * 1000:,.0f} µs" if measured["attempt_p99_ms"] else "–"
+    memory = f"{measured['memory_gib']:.2f} GiB"
+    verdict = "met" if is_met(row, measured) else "missed"
+    return (name, row.workload, floor, ours(row, measured), aim, verdict, times, latency, memory, agreement)
 
 
 def ours(row: Row, measured: dict[str, float]) -> str:

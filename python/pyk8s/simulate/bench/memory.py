@@ -24,12 +24,21 @@ def forget_peak() -> None:
 
 def peak_bytes() -> int:
     """The most memory held since `forget_peak`, or since the start of the process."""
-    try:
-        lines = _STATUS.read_text().splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
+    told = _high_water_mark(_STATUS)
+    if told is not None:
+        return told
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def peak_bytes_of(pid: int) -> int:
+    """Of another process; 0 where the system does not tell."""
+    return _high_water_mark(Path(f"/proc/{pid}/status")) or 0
+
+
+def _high_water_mark(status: Path) -> int | None:
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)

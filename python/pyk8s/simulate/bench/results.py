@@ -29,7 +29,8 @@ class Measured:
     window_s: float
     windows: Sequence[float]
     throughput: Summary
-    attempt_latency_s: Summary
+    attempt_latency_s: Summary | None
+    """None where the scheduler is another process."""
     attempt_count: int
     unschedulable_count: int
 
@@ -74,8 +75,9 @@ class WorkloadResult:
         for one in self.measured:
             name = f"{self.name}/{one.name}"
             items.append(_item(one.throughput.data(), "pods/s", THROUGHPUT, name))
-            millis = {key: value * 1000 for key, value in one.attempt_latency_s.data().items()}
-            items.append(_item(millis, "ms", ATTEMPT_DURATION, name, result="scheduled"))
+            if one.attempt_latency_s is not None:
+                millis = {key: value * 1000 for key, value in one.attempt_latency_s.data().items()}
+                items.append(_item(millis, "ms", ATTEMPT_DURATION, name, result="scheduled"))
         items.append(_item({"Peak": self.peak_memory_bytes / (1 << 20)}, "MiB", "ProcessMemory", self.name))
         if self.agreement is not None:
             data = {"Average": self.agreement.share * 100, "Sample": float(self.agreement.sample_count)}
@@ -107,8 +109,8 @@ def rows(result: WorkloadResult) -> list[tuple[str, ...]]:
             f"{one.throughput.perc50:,.0f}",
             f"{one.throughput.perc90:,.0f}",
             f"{one.throughput.perc99:,.0f}",
-            latency_text(one.attempt_latency_s.perc50),
-            latency_text(one.attempt_latency_s.perc99),
+            latency_text(one.attempt_latency_s, 50),
+            latency_text(one.attempt_latency_s, 99),
             f"{result.peak_memory_bytes / (1 << 20):,.0f} MiB",
             agreement_text(result.agreement),
             threshold_text(result),
@@ -130,7 +132,11 @@ def table(lines: Sequence[tuple[str, ...]]) -> str:
     )
 
 
-def latency_text(seconds: float) -> str:
+def latency_text(summary: Summary | None, percent: int) -> str:
+    """The median, or the 99th percentile."""
+    if summary is None:
+        return "–"
+    seconds = summary.perc50 if percent == 50 else summary.perc99
     return f"{seconds * 1000:.2f} ms" if seconds >= 0.001 else f"{seconds * 1e6:.1f} µs"
 
 

@@ -282,7 +282,7 @@ class Runner:
                 window_s=throughput.window_s,
                 windows=throughput.windows(),
                 throughput=throughput.summary(),
-                attempt_latency_s=collector.latencies.summary(),
+                attempt_latency_s=collector.latencies.summary() if len(collector.latencies) else None,
                 attempt_count=collector.attempt_count,
                 unschedulable_count=collector.unschedulable_count,
             )

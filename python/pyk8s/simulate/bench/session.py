@@ -11,24 +11,31 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pyk8s import core
 from pyk8s.api.clock import Clock, rfc3339
 from pyk8s.api.identity import Identity
 from pyk8s.api.tables import scheme_tables
+from pyk8s.client.kubeconfig import KubeconfigError
+from pyk8s.client.kubeconfig import load as load_access
+from pyk8s.client.transport_http import HttpTransport
 from pyk8s.core.scheduler_interface import SchedulerEngine
 from pyk8s.errors import DecodeError
 from pyk8s.simulate.bench import memory
 from pyk8s.simulate.bench.agreement import Agreement, compare
+from pyk8s.simulate.bench.cluster import Cluster, ClusterError
 from pyk8s.simulate.bench.format import choose, load
 from pyk8s.simulate.bench.in_process import InProcessCluster
 from pyk8s.simulate.bench.ledger import Ledger
 from pyk8s.simulate.bench.objects import NameSource
+from pyk8s.simulate.bench.over_http import HttpCluster
 from pyk8s.simulate.bench.plan import Plan, Planner
 from pyk8s.simulate.bench.problems import InvalidBenchmark
+from pyk8s.simulate.bench.processes import started
 from pyk8s.simulate.bench.progress import Progress
 from pyk8s.simulate.bench.results import WorkloadResult
-from pyk8s.simulate.bench.runner import Runner
+from pyk8s.simulate.bench.runner import Runner, WorkloadFailed
 
 Compile = Callable[[Path | None, dict[str, bool]], bytes]
 """Compiles a KubeSchedulerConfiguration file (None: the defaults) with feature gates. Raises ValueError."""
@@ -74,42 +81,78 @@ def _compiled(plan: Plan, compile_config: Compile) -> bytes:
 
 
 async def measure(ready: Ready, *, clock: Clock, options: Options, progress: Progress) -> WorkloadResult:
-    """Run one workload in process. Raises WorkloadFailed, InvalidBenchmark."""
+    """Run one workload. Raises WorkloadFailed, InvalidBenchmark."""
+    ledger = Ledger()
+    if options.mode == "http":
+        return await _measure_http(ready, _Run(ready, ledger, clock, options, progress))
+    return await _measure_in_process(ready, _Run(ready, ledger, clock, options, progress))
 
+
+class _Run:
+    """What both modes share: the runner over a cluster, and the result of it."""
+
+    def __init__(self, ready: Ready, ledger: Ledger, clock: Clock, options: Options, progress: Progress) -> None:
+        self.ledger, self.clock, self.options, self.progress = ledger, clock, options, progress
+        self._ready = ready
+        self.names = NameSource(Identity(options.seed).uid, rfc3339(clock.now_s()))
+
+    async def run(self, cluster: Cluster) -> Runner:
+        runner = Runner(self._ready.plan, cluster, self.ledger, self.names, self.progress)
+        with _without_collector():
+            await runner.run(self.clock)
+        return runner
+
+    def result(self, runner: Runner, event_count: int, peak_bytes: int, **more: Any) -> WorkloadResult:
+        chosen = self._ready.plan.chosen
+        return WorkloadResult(
+            name=chosen.name,
+            mode=self.options.mode,
+            measured=runner.measured,
+            selector=chosen.selector,
+            threshold=chosen.workload.threshold_value,
+            peak_memory_bytes=peak_bytes,
+            node_count=runner.node_count,
+            event_count=event_count,
+            **more,
+        )
+
+
+async def _measure_in_process(ready: Ready, run: _Run) -> WorkloadResult:
     def make_engine(*, is_indexed: bool) -> SchedulerEngine:
-        made: SchedulerEngine = core.SchedulerEngine(config=ready.config, seed=options.seed, is_indexed=is_indexed)
+        made: SchedulerEngine = core.SchedulerEngine(config=ready.config, seed=run.options.seed, is_indexed=is_indexed)
         return made
 
     memory.forget_peak()
-    ledger = Ledger()
-    cluster = InProcessCluster(clock, ledger, make_engine)
-    names = NameSource(Identity(options.seed).uid, rfc3339(clock.now_s()))
-    runner = Runner(ready.plan, cluster, ledger, names, progress)
+    cluster = InProcessCluster(run.clock, run.ledger, make_engine)
     try:
-        with _without_collector():
-            await runner.run(clock)
-            peak_memory_bytes = memory.peak_bytes()
+        runner = await run.run(cluster)
+        peak_bytes = memory.peak_bytes()
+        keys = runner.sampled_keys[: run.options.sample_count]
         agreement: Agreement | None = None
-        keys = runner.sampled_keys[: options.sample_count]
         if keys:
-            progress.start(f"{ready.plan.chosen.name}: agreement with the exhaustive loop", len(keys))
-            agreement = compare(cluster.store, cluster.marked_revision, keys, make_engine, clock)
-        placements = await cluster.placements() if options.is_placement_wanted else {}
+            run.progress.start(f"{ready.plan.chosen.name}: agreement with the exhaustive loop", len(keys))
+            agreement = compare(cluster.store, cluster.marked_revision, keys, make_engine, run.clock)
+        placements = await cluster.placements() if run.options.is_placement_wanted else {}
     finally:
         await cluster.close()
-    chosen = ready.plan.chosen
-    return WorkloadResult(
-        name=chosen.name,
-        mode="in-process",
-        measured=runner.measured,
-        selector=chosen.selector,
-        threshold=chosen.workload.threshold_value,
-        peak_memory_bytes=peak_memory_bytes,
-        node_count=runner.node_count,
-        event_count=cluster.event_count,
-        agreement=agreement,
-        placements=placements,
-    )
+    return run.result(runner, cluster.event_count, peak_bytes, agreement=agreement, placements=placements)
+
+
+async def _measure_http(ready: Ready, run: _Run) -> WorkloadResult:
+    plan, options = ready.plan, run.options
+    try:
+        with started(options.kubeconfig, plan.scheduler_config, plan.chosen.feature_gates) as processes:
+            cluster = HttpCluster(HttpTransport.from_access(load_access(processes.kubeconfig)), run.clock, run.ledger)
+            try:
+                await cluster.start()
+                runner = await run.run(cluster)
+                placements = await cluster.placements() if options.is_placement_wanted else {}
+                peak_bytes = processes.peak_bytes() + memory.peak_bytes()
+            finally:
+                await cluster.close()
+    except* (ClusterError, KubeconfigError, OSError) as group:
+        raise WorkloadFailed("; ".join(str(one) for one in group.exceptions)) from group
+    return run.result(runner, cluster.event_count, peak_bytes, placements=placements)
 
 
 @contextmanager
