@@ -11,6 +11,7 @@ from typing import Any
 from pyk8s.api.clock import rfc3339
 from pyk8s.scheduler.binding_cycle import NotPermitted
 from pyk8s.scheduler.foreign import PluginError
+from pyk8s.scheduler.pre_bind import PreBindError
 
 Json = dict[str, Any]
 
@@ -38,6 +39,8 @@ def failure(error: Exception) -> tuple[str, str]:
         return UNSCHEDULABLE, str(error)
     if isinstance(error, PluginError):
         return SCHEDULER_ERROR, str(error)
+    if isinstance(error, PreBindError):
+        return SCHEDULER_ERROR, f"binding rejected: {error}"
     return SCHEDULER_ERROR, f'binding rejected: running Bind plugin "DefaultBinder": {error}'
 
 

@@ -1,6 +1,6 @@
 """`Scheduler`: reflectors in, bindings, conditions and events out, around one engine.
 
-Always true: the engine is asked only after both watches have synced; when there is nothing to do it sleeps until news
+Always true: the engine is asked only after all watches have synced; when there is nothing to do it sleeps until news
 or the engine's next deadline.
 Not here: posting bindings (see `binder`), what is told (see `reports`).
 """
@@ -16,11 +16,12 @@ from typing import Any
 from pyk8s import core
 from pyk8s.api.clock import Clock
 from pyk8s.api.identity import Identity
+from pyk8s.api.resources import Resource
 from pyk8s.api.status import StatusError
 from pyk8s.client.events import EventLevel, EventRecorder
 from pyk8s.client.interfaces import Client
 from pyk8s.client.leader_election import LeaderElector, Times
-from pyk8s.client.reflector import Reflector
+from pyk8s.client.reflector import Reflector, Target
 from pyk8s.client.well_known import NODES, PODS
 from pyk8s.core.scheduler_interface import Decision, SchedulerEngine
 from pyk8s.scheduler import reports
@@ -29,6 +30,8 @@ from pyk8s.scheduler.binding_cycle import BindingCycle
 from pyk8s.scheduler.configuration.compile import Compiled
 from pyk8s.scheduler.feed import NodeFeed, PodFeed
 from pyk8s.scheduler.foreign import ForeignPlugins
+from pyk8s.scheduler.object_feed import ObjectFeed, fed_resources, is_served
+from pyk8s.scheduler.pre_bind import BIND_TIMEOUT_S, PreBind, bind_timeouts_s
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -73,8 +76,11 @@ class Scheduler:
         self.engine = engine
         self._news = asyncio.Event()
         self._nodes = NodeFeed(engine, self._clock, self._news.set)
-        self._pods = PodFeed(engine, self._clock, self._news.set)
-        self._binder = Binder(self._client, on_bound=self._on_bound, on_failed=self._on_failed)
+        self._pods = PodFeed(engine, self._clock, self._on_change)
+        self._others = {r: ObjectFeed(r.kind, engine, self._clock, self._on_change) for r in fed_resources()}
+        self._pre_bind = PreBind(self._client, self._clock, feeds=self._others.values())
+        self._timeouts_s = bind_timeouts_s(self._configuration.config)
+        self._binder = Binder(self._client, prepare=self._prepare, on_bound=self._on_bound, on_failed=self._on_failed)
         self._cycle = BindingCycle(plugins, self._binder, on_failed=self._on_failed)
         self._binding: dict[str, Json] = {}
         self._conditions: deque[tuple[Json, Json]] = deque()
@@ -117,10 +123,22 @@ class Scheduler:
                 self._write_conditions(),
                 self._recorder.run(),
                 self._schedule(),
+                *(self._follow(resource, feed) for resource, feed in self._others.items()),
             ):
                 group.create_task(work)
 
-    def _reflector(self, resource: Any, feed: NodeFeed | PodFeed, fields: str = "") -> Reflector:
+    async def _follow(self, resource: Resource, feed: ObjectFeed) -> None:
+        """Feed one of the other kinds; one that this server does not have stays empty."""
+        if await is_served(self._client, resource):
+            await self._reflector(resource, feed).run()
+        else:
+            feed.replace([])
+
+    def _on_change(self) -> None:
+        self._news.set()
+        self._pre_bind.notify()
+
+    def _reflector(self, resource: Resource, feed: Target, fields: str = "") -> Reflector:
         return Reflector(
             self._client, resource, target=feed, clock=self._clock, identity=self._identity, field_selector=fields
         )
@@ -128,13 +146,17 @@ class Scheduler:
     async def _schedule(self) -> None:
         while True:
             self._news.clear()
-            if self._nodes.is_synced and self._pods.is_synced:
+            if self._is_synced():
                 while await self._decide_some():
                     # Let the bindings go out and the watches come in between two batches.
                     await asyncio.sleep(0)
                 await self._wait(self.engine.next_deadline_s())
             else:
                 await self._news.wait()
+
+    def _is_synced(self) -> bool:
+        is_rest_synced = all(feed.is_synced for feed in self._others.values())
+        return self._nodes.is_synced and self._pods.is_synced and is_rest_synced
 
     async def _decide_some(self) -> bool:
         """One batch of attempts; False when no pod was ready."""
@@ -173,6 +195,14 @@ class Scheduler:
         elif decision.outcome == "error":
             self._tell(pod, reason=reports.SCHEDULER_ERROR, message=decision.message)
 
+    async def _prepare(self, decision: Decision) -> None:
+        name = self._binding[decision.uid]["spec"].get("schedulerName") or DEFAULT_SCHEDULER
+        await self._pre_bind.run(
+            decision,
+            timeout_s=self._timeouts_s.get(name, BIND_TIMEOUT_S),
+            is_wanted=lambda: self._pods.pending(decision.uid) is not None,
+        )
+
     def _on_bound(self, decision: Decision) -> None:
         pod = self._binding.pop(decision.uid)
         self._cycle.end(pod, decision)
@@ -184,7 +214,8 @@ class Scheduler:
         self.engine.advance(self._clock.now_s())
         self.engine.forget(decision.uid)
         self._news.set()
-        if isinstance(error, StatusError) and error.code == 404:
+        is_gone = self._pods.pending(decision.uid) is None
+        if is_gone or (isinstance(error, StatusError) and error.code == 404):
             return
         reason, message = reports.failure(error)
         log.info("%s/%s: %s", decision.namespace, decision.name, message)
