@@ -26,6 +26,7 @@ from pyk8s.controllers.garbage_collector import GarbageCollector
 from pyk8s.controllers.namespace import NamespaceController
 from pyk8s.controllers.node_ipam import NodeIpamController
 from pyk8s.controllers.node_lifecycle import NodeLifecycleController
+from pyk8s.controllers.persistentvolume_binder import PersistentVolumeBinder
 from pyk8s.controllers.pod_garbage_collector import PodGarbageCollector
 from pyk8s.controllers.replicaset import ReplicaSetController
 from pyk8s.controllers.resource_quota import ResourceQuotaController
@@ -53,6 +54,7 @@ CONTROLLERS: Mapping[str, Callable[[Context], Controller]] = {
     "node-lifecycle": NodeLifecycleController,
     "taint-eviction": TaintEvictionController,
     "pod-garbage-collector": PodGarbageCollector,
+    "persistentvolume-binder": PersistentVolumeBinder,
     "resourcequota": ResourceQuotaController,
     "garbage-collector": GarbageCollector,
 }
