@@ -23,7 +23,7 @@ from pyk8s.client.well_known import (
 )
 from pyk8s.controllers.manager import Manager
 from pyk8s.scheduler import Scheduler
-from pyk8s.scheduler.configuration.compile import Compiled
+from pyk8s.scheduler.configuration.compile import compile_configuration
 from pyk8s.scheduler.object_feed import fed_resources, is_served
 from pyk8s.scheduler.pre_bind import BIND_TIMEOUT_S, SELECTED_NODE, bind_timeouts_s
 
@@ -53,13 +53,14 @@ async def cluster() -> AsyncIterator[InProcess]:
 
 
 def scheduler_of(cluster: InProcess, *, bind_timeout_s: int = 600) -> Scheduler:
-    args = {"VolumeBinding": {"bindTimeoutSeconds": bind_timeout_s}}
-    config = orjson.dumps({"profiles": [{"schedulerName": "default-scheduler", "pluginConfig": args}]})
+    args = [{"name": "VolumeBinding", "args": {"bindTimeoutSeconds": bind_timeout_s}}]
+    wanted = {"profiles": [{"schedulerName": "default-scheduler", "pluginConfig": args}]}
+    header = {"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration"}
     scheduler = Scheduler(
         cluster.client_of("kube-scheduler"),
         clock=cluster.clock,
         identity=cluster.identity,
-        configuration=Compiled(config, ("default-scheduler",)),
+        configuration=compile_configuration(orjson.dumps({**header, **wanted})),
     )
     cluster.start(scheduler)
     return scheduler
