@@ -151,16 +151,29 @@ pub enum PreScore {
 }
 
 /// On what a plugin's filter and score of a pod depend, beside the pod's shape: what the index may keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+#[derive(Clone, Copy)]
+pub enum Reach<'a> {
     /// On nothing: it refuses no node and scores none.
     Nothing,
     /// On what the node's object says.
     Facts,
     /// And on the pods on the node.
     Node,
+    /// On counts of pods per topology domain, which the index keeps itself.
+    Spread(&'a plugins::pod_topology_spread::PodTopologySpread),
+    Affinity(&'a plugins::inter_pod_affinity::InterPodAffinity),
     /// On more: such pods are scanned.
     World,
+}
+
+impl Reach<'_> {
+    pub fn is_on_pods(self) -> bool {
+        matches!(self, Reach::Node)
+    }
+
+    pub fn is_node_by_node(self) -> bool {
+        matches!(self, Reach::Facts | Reach::Node)
+    }
 }
 
 /// One scheduling plugin. What a method does by default is what a plugin without that point does.
@@ -264,7 +277,7 @@ pub trait Plugin: Send + Sync {
 
     /// With less than `World`, PreFilter's and PreScore's states depend on the pod's shape alone. The score of a
     /// plugin that does not normalise lies in 0..=100.
-    fn reach(&self, _pod: &PodInfo) -> Reach {
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::World
     }
 

@@ -28,6 +28,12 @@ pub struct Refusal {
     pub reasons: Vec<Reason>,
 }
 
+impl Refusal {
+    pub fn of(plugin: usize, code: Code, reason: &'static str) -> Refusal {
+        Refusal { plugin, code, reasons: vec![Reason::Text(reason)] }
+    }
+}
+
 /// The distinct refusals of one class, with the number of nodes each holds for.
 #[derive(Debug, Default)]
 pub struct Refusals {

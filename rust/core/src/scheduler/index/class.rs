@@ -1,18 +1,23 @@
 //! One class: pods of one shape under one profile, and what every node means to them.
 //!
 //! Always true: after `catch_up`, each node's cell is what judging the node afresh would give.
-//! Not here: which plugins take part (see `plan`), the table of classes (see `mod`).
+//! Not here: which plugins take part (see `plan`), counts per domain (see `tally`), the table of classes (see `mod`).
 
 use super::super::cache::Slot;
-use super::super::framework::{Framework, Reach, Rejection, World};
+use super::super::framework::{Framework, Rejection, World};
 use super::super::node::NodeInfo;
 use super::super::pod::PodInfo;
 use super::cells::{Cells, Verdict};
 use super::change_log::Change;
 use super::choice::{choose, Scored};
+use super::groups::GroupId;
 use super::plan::{Plan, Step};
+use super::tally::Tally;
+use super::topology::{Domain, Topologies};
+use std::sync::Arc;
 
 /// What a class sees while it works: one pod of its shape, the profile, the world.
+#[derive(Clone, Copy)]
 pub struct Query<'a> {
     pub pod: &'a PodInfo,
     pub framework: &'a Framework,
@@ -21,6 +26,7 @@ pub struct Query<'a> {
 
 pub struct Class {
     plan: Plan,
+    tally: Tally,
     /// A filter that looks at a node's pods comes before one that looks at the node alone.
     is_mixed: bool,
     cells: Cells,
@@ -28,61 +34,108 @@ pub struct Class {
     position: u64,
     rejection: Rejection,
     key: Vec<i64>,
+    moved: Vec<(usize, Domain)>,
     scored: Vec<Scored>,
     raw: Vec<i64>,
 }
 
 impl Class {
-    /// Judges every node.
-    pub fn build(plan: Plan, query: &Query, position: u64) -> Class {
-        let is_on_pods = |step: &Step| step.reach == Reach::Node;
-        let is_mixed = plan.filters.iter().skip_while(|s| !is_on_pods(s)).any(|s| !is_on_pods(s));
+    /// Judges every node. None: these pods must be scanned.
+    pub fn build(query: &Query, topologies: &mut Topologies, position: u64) -> Option<Class> {
+        let plan = Plan::of(query.pod, query.framework, query.world)?;
+        let tally = Tally::new(query, topologies)?;
+        let is_mixed = plan.filters.iter().skip_while(|s| !s.is_on_pods).any(|s| !s.is_on_pods);
         let mut class = Class {
             plan,
+            tally,
             is_mixed,
             cells: Cells::default(),
             position,
             rejection: Rejection::default(),
             key: Vec::new(),
+            moved: Vec::new(),
             scored: Vec::new(),
             raw: Vec::new(),
         };
-        class.judge_all(query);
-        class
-    }
-
-    fn judge_all(&mut self, query: &Query) {
         for slot in 0..query.world.cache.slot_count() as Slot {
-            self.judge(slot, query);
+            class.judge(slot, query, topologies);
         }
+        Some(class)
     }
 
-    /// Takes in what has happened since; `now` is the log's end.
-    pub fn catch_up(&mut self, query: &Query, now: u64) {
+    /// Takes in what has happened since; `now` is the log's end. False: the class must be built anew.
+    pub fn catch_up(&mut self, query: &Query, topologies: &mut Topologies, now: u64) -> bool {
         let cache = query.world.cache;
-        let changes = cache.changes().since(self.position).filter(|c| c.len() <= cache.slot_count());
-        match changes {
-            None => self.judge_all(query),
-            Some(changes) => {
-                for change in changes {
-                    match change {
-                        Change::PodAdded(slot, _) | Change::PodRemoved(slot, _) => self.rejudge(*slot, query),
-                        Change::Node(slot) | Change::NodeMoved(slot) => self.judge(*slot, query),
-                    }
-                }
-            }
+        let Some(changes) = cache.changes().since(self.position) else { return false };
+        if changes.len() > cache.slot_count() || !self.tally.is_current(query, topologies) {
+            return false;
         }
         self.position = now;
+        changes.iter().all(|change| match change {
+            Change::PodAdded(slot, pod) => self.change_pods(*slot, (pod, 1), query, topologies),
+            Change::PodRemoved(slot, pod) => self.change_pods(*slot, (pod, -1), query, topologies),
+            Change::Node(slot) => self.change_node(*slot, query, topologies),
+            Change::NodeMoved(slot) => self.move_node(*slot, query, topologies),
+        })
+    }
+
+    fn change_pods(
+        &mut self,
+        slot: Slot,
+        (pod, by): (&Arc<PodInfo>, i64),
+        query: &Query,
+        topologies: &mut Topologies,
+    ) -> bool {
+        if self.cells.get(slot) == Verdict::Absent {
+            return true;
+        }
+        if self.tally.learn(&pod.shape, query, topologies) {
+            return false;
+        }
+        let mut moved = std::mem::take(&mut self.moved);
+        self.tally.change(pod, by, slot, topologies, &mut moved);
+        self.rejudge(slot, query, topologies);
+        for (topology, domain) in moved.drain(..) {
+            for slot in topologies.get(topology).members(domain) {
+                self.regroup(slot, topologies);
+            }
+        }
+        self.moved = moved;
+        true
+    }
+
+    /// A node that came without pods, or changed in something else than labels and taints.
+    fn change_node(&mut self, slot: Slot, query: &Query, topologies: &Topologies) -> bool {
+        if let Some(node) = query.world.cache.present(slot) {
+            if self.cells.get(slot) == Verdict::Absent {
+                self.tally.add_node(slot, node, query, topologies);
+            }
+        }
+        self.judge(slot, query, topologies);
+        true
+    }
+
+    /// A node that came with pods, went, or changed its labels or taints.
+    fn move_node(&mut self, slot: Slot, query: &Query, topologies: &mut Topologies) -> bool {
+        let pods = query.world.cache.present(slot).map_or(&[][..], |node| &node.pods);
+        let is_learning = pods.iter().any(|pod| self.tally.learn(&pod.shape, query, topologies));
+        if is_learning || self.tally.is_counting() {
+            return false;
+        }
+        self.judge(slot, query, topologies);
+        true
     }
 
     /// Everything about a node anew.
-    fn judge(&mut self, slot: Slot, query: &Query) {
+    fn judge(&mut self, slot: Slot, query: &Query, topologies: &Topologies) {
         let verdict = match query.world.cache.present(slot) {
             None => Verdict::Absent,
             Some(node) => match self.refusal(node, query, false) {
                 Some(refused) => refused,
                 None => {
-                    let group = self.group(node, query);
+                    self.key.clear();
+                    self.key.extend(self.plan.ranked.iter().map(|step| score(step, node, query)));
+                    let group = self.group(slot, topologies);
                     Verdict::Candidate { group, points: self.points(node, query) }
                 }
             },
@@ -91,15 +144,15 @@ impl Class {
     }
 
     /// A node whose pods have changed, and nothing else.
-    fn rejudge(&mut self, slot: Slot, query: &Query) {
+    fn rejudge(&mut self, slot: Slot, query: &Query, topologies: &Topologies) {
         let Some(node) = query.world.cache.present(slot) else { return };
         let verdict = match self.cells.get(slot) {
             Verdict::Absent => return,
             Verdict::Refused(id) => {
                 let refused_by = self.cells.refusals.get(id).plugin;
-                let is_by_pods = |s: &Step| s.plugin == refused_by && s.reach == Reach::Node;
+                let is_by_pods = |s: &Step| s.plugin == refused_by && s.is_on_pods;
                 if self.is_mixed || self.plan.filters.iter().any(is_by_pods) {
-                    self.judge(slot, query);
+                    self.judge(slot, query, topologies);
                 }
                 return;
             }
@@ -111,11 +164,26 @@ impl Class {
         self.cells.set(slot, verdict);
     }
 
+    /// A count that the node's group shows has changed.
+    fn regroup(&mut self, slot: Slot, topologies: &Topologies) {
+        if let Verdict::Candidate { group, points } = self.cells.get(slot) {
+            self.key.clear();
+            self.key.extend_from_slice(&self.cells.groups.get(group).key[..self.plan.ranked.len()]);
+            let group = self.group(slot, topologies);
+            self.cells.set(slot, Verdict::Candidate { group, points });
+        }
+    }
+
+    /// The group of a node whose raw scores stand in `key`.
+    fn group(&mut self, slot: Slot, topologies: &Topologies) -> GroupId {
+        self.tally.show(slot, topologies, &mut self.key);
+        self.cells.groups.of(&self.key)
+    }
+
     /// The first filter's refusal; `is_pods_only`: the filters that look at the node alone are known to admit it.
     fn refusal(&mut self, node: &NodeInfo, query: &Query, is_pods_only: bool) -> Option<Verdict> {
         self.rejection.reasons.clear();
-        let steps = self.plan.filters.iter().filter(|s| !is_pods_only || s.reach == Reach::Node);
-        for step in steps {
+        for step in self.plan.filters.iter().filter(|s| !is_pods_only || s.is_on_pods) {
             let plugin = &query.framework.plugins[step.plugin];
             if !plugin.filter(query.pod, node, step.state(), query.world, &mut self.rejection) {
                 let Rejection { code, reasons } = &self.rejection;
@@ -125,12 +193,6 @@ impl Class {
         None
     }
 
-    fn group(&mut self, node: &NodeInfo, query: &Query) -> u32 {
-        self.key.clear();
-        self.key.extend(self.plan.ranked.iter().map(|step| score(step, node, query)));
-        self.cells.groups.of(&self.key)
-    }
-
     fn points(&self, node: &NodeInfo, query: &Query) -> u32 {
         let points: i64 = self.plan.fixed.iter().map(|step| step.weight * score(step, node, query)).sum();
         u32::try_from(points).expect("plugins score between 0 and 100, and the plan bounds the weights")
@@ -138,9 +200,10 @@ impl Class {
 
     /// The node for the pod, and whether there was a choice; None when no node is feasible.
     pub fn decide(&mut self, query: &Query, draw: u64) -> Option<(Slot, bool)> {
-        let groups = &self.cells.groups;
+        let (groups, tally, first) = (&self.cells.groups, &self.tally, self.plan.ranked.len());
         self.scored.clear();
-        self.scored.extend(groups.live().iter().map(|id| Scored { group: *id, base: 0 }));
+        let feasible = groups.live().iter().filter(|id| tally.admits(&groups.get(**id).key[first..]));
+        self.scored.extend(feasible.map(|id| Scored { group: *id, base: 0 }));
         let feasible_count: usize = self.scored.iter().map(|s| groups.get(s.group).node_count).sum();
         if self.scored.len() > 1 {
             self.rank(query);
@@ -163,6 +226,7 @@ impl Class {
                 scored.base += step.weight * score;
             }
         }
+        self.tally.rank(&mut self.scored, self.plan.ranked.len(), groups);
     }
 }
 

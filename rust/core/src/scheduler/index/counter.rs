@@ -14,6 +14,8 @@ pub const MISSING: i64 = i64::MIN;
 /// A key shows its domains as long as their number, squared, is below so many times the number of nodes.
 const NODES_PER_SQUARED_DOMAIN: usize = 16;
 const DOMAINS_ALWAYS_SHOWN: usize = 16;
+/// Domains shown may become so many times too many before the class is built anew.
+const OUTGROWN_FACTOR: usize = 4;
 
 pub type CounterId = usize;
 
@@ -31,7 +33,10 @@ pub enum View {
 struct Counter {
     topology: usize,
     counts: Vec<i64>,
+    total: i64,
     view: View,
+    /// The domain is shown because there are few, and a count would do.
+    is_by_choice: bool,
     /// Which part of the group's key shows it.
     part: usize,
 }
@@ -59,11 +64,10 @@ impl Counters {
         topologies: &Topologies,
         node_count: usize,
     ) -> CounterId {
-        let domain_count = topologies.get(topology).domain_count();
-        let is_few = domain_count <= DOMAINS_ALWAYS_SHOWN
-            || domain_count * domain_count <= NODES_PER_SQUARED_DOMAIN * node_count;
         let id = self.counters.len();
-        let view = if is_few { View::Domain } else { view };
+        let is_by_choice =
+            view != View::Domain && is_few(topologies.get(topology).domain_count(), node_count);
+        let view = if is_by_choice { View::Domain } else { view };
         let wanted = match view {
             View::Domain => Part::Domain { topology },
             _ => Part::Count { counter: id },
@@ -72,12 +76,24 @@ impl Counters {
             self.parts.push(wanted);
             self.parts.len() - 1
         });
-        self.counters.push(Counter { topology, counts: Vec::new(), view, part });
+        self.counters.push(Counter { topology, counts: Vec::new(), total: 0, view, is_by_choice, part });
         id
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.counters.is_empty()
+    pub fn len(&self) -> usize {
+        self.counters.len()
+    }
+
+    /// True when a key that shows its domains has come to have too many of them.
+    pub fn is_outgrown(&self, topologies: &Topologies, node_count: usize) -> bool {
+        self.counters.iter().filter(|counter| counter.is_by_choice).any(|counter| {
+            !is_few(topologies.get(counter.topology).domain_count() / OUTGROWN_FACTOR, node_count)
+        })
+    }
+
+    /// The sum over all domains.
+    pub fn total(&self, id: CounterId) -> i64 {
+        self.counters[id].total
     }
 
     pub fn topology(&self, id: CounterId) -> usize {
@@ -132,9 +148,15 @@ impl Counters {
         let count = &mut counter.counts[domain as usize];
         let old = *count;
         *count += delta;
+        counter.total += delta;
         let new = *count;
         counter.view != View::Domain && counter.shown(old) != counter.shown(new)
     }
+}
+
+fn is_few(domain_count: usize, node_count: usize) -> bool {
+    domain_count <= DOMAINS_ALWAYS_SHOWN
+        || domain_count * domain_count <= NODES_PER_SQUARED_DOMAIN * node_count
 }
 
 impl Counter {

@@ -6,6 +6,7 @@
 //! Always true: where the index answers, it answers what the scan would.
 //! Not here: the scan (see `cycle`), preemption.
 
+mod affinity;
 mod buckets;
 mod cells;
 mod change_log;
@@ -15,6 +16,8 @@ mod counter;
 mod groups;
 mod plan;
 mod slot_set;
+mod spread;
+mod tally;
 mod topology;
 
 pub use change_log::{Change, ChangeLog};
@@ -23,9 +26,9 @@ use super::cache::Slot;
 use super::framework::{Framework, World};
 use super::pod::{PodInfo, PodShape};
 use class::{Class, Query};
-use plan::Plan;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
+use topology::Topologies;
 
 /// All classes together keep no more cells (one a node and class) than this; the one unused for longest goes first.
 const CELLS_MAX: usize = 1 << 26;
@@ -57,7 +60,10 @@ struct Entry {
 #[derive(Default)]
 pub struct Index {
     classes: FxHashMap<(usize, usize), Entry>,
-    /// The epoch of the slots that the classes are about.
+    topologies: Topologies,
+    /// The change log's position up to which the topologies are right.
+    position: u64,
+    /// The epoch of the slots that all this is about.
     epoch: u64,
     uses: u64,
 }
@@ -71,10 +77,7 @@ impl Index {
         world: &World,
         (now, draw): (u64, u64),
     ) -> Answer {
-        if world.cache.epoch() != self.epoch {
-            self.classes.clear();
-            self.epoch = world.cache.epoch();
-        }
+        self.catch_up(world, now);
         let query = Query { pod, framework, world };
         let key = (Arc::as_ptr(&pod.shape) as usize, program);
         self.uses += 1;
@@ -83,16 +86,36 @@ impl Index {
                 return Answer::Unknown;
             }
             self.make_room(world.cache.slot_count());
-            let class = Plan::of(pod, framework, world).map(|plan| Class::build(plan, &query, now));
+            let class = Class::build(&query, &mut self.topologies, now);
             self.classes.insert(key, Entry { _shape: pod.shape.clone(), class, used_at: 0 });
         }
         let entry = self.classes.get_mut(&key).expect("made above when it was missing");
         entry.used_at = self.uses;
         let Some(class) = &mut entry.class else { return Answer::Unknown };
-        class.catch_up(&query, now);
+        if !class.catch_up(&query, &mut self.topologies, now) {
+            entry.class = Class::build(&query, &mut self.topologies, now);
+        }
+        let Some(class) = &mut entry.class else { return Answer::Unknown };
         match class.decide(&query, draw) {
             Some((slot, is_drawn)) => Answer::Chosen { slot, is_drawn },
             None => Answer::Nothing,
+        }
+    }
+
+    /// Brings the topologies up to date.
+    fn catch_up(&mut self, world: &World, now: u64) {
+        let cache = world.cache;
+        let changes = cache.changes().since(self.position).filter(|_| cache.epoch() == self.epoch);
+        (self.position, self.epoch) = (now, cache.epoch());
+        let Some(changes) = changes else {
+            self.classes.clear();
+            self.topologies = Topologies::default();
+            return;
+        };
+        for change in changes {
+            if let Change::Node(slot) | Change::NodeMoved(slot) = change {
+                self.topologies.set_node(*slot, cache.present(*slot).map(|node| &node.facts));
+            }
         }
     }
 

@@ -3,13 +3,16 @@
 //! Invariant: a plan exists only for pods whose answer the index can keep; for all others the caller scans.
 //! Not here: the nodes (see `class`).
 
-use super::super::framework::{CycleState, Framework, PreFilter, PreScore, Reach, State, World};
+use super::super::framework::{
+    CycleState, Framework, PreFilter, PreScore, Reach, State, World, NODE_SCORE_MAX,
+};
 use super::super::pod::PodInfo;
 
 /// One plugin at one point, with what it remembers about pods of the shape.
 pub struct Step {
     pub plugin: usize,
-    pub reach: Reach,
+    /// It looks at the node's pods, not at its object alone.
+    pub is_on_pods: bool,
     /// 0 for filters.
     pub weight: i64,
     state: Option<State>,
@@ -43,27 +46,32 @@ impl Plan {
             return None;
         }
         let reaches: Vec<Reach> = framework.plugins.iter().map(|p| p.reach(pod)).collect();
-        if reaches.contains(&Reach::World) {
+        if reaches.iter().any(|reach| matches!(reach, Reach::World)) {
             return None;
         }
         let mut plan = Plan::default();
         let mut is_skipped = vec![false; framework.plugins.len()];
         let mut states: Vec<Option<State>> = framework.plugins.iter().map(|_| None).collect();
-        for plugin in &framework.pre_filter {
-            match framework.plugins[*plugin].pre_filter(pod, world) {
-                PreFilter::Run(state) => states[*plugin] = state,
-                PreFilter::Skip => is_skipped[*plugin] = true,
+        for plugin in framework.pre_filter.iter().copied().filter(|p| reaches[*p].is_node_by_node()) {
+            match framework.plugins[plugin].pre_filter(pod, world) {
+                PreFilter::Run(state) => states[plugin] = state,
+                PreFilter::Skip => is_skipped[plugin] = true,
                 PreFilter::Nodes(..) | PreFilter::Refuse(..) => return None,
             }
         }
-        for plugin in framework.filter.iter().copied().filter(|p| !is_skipped[*p]) {
-            if reaches[plugin] != Reach::Nothing {
+        for plugin in framework.filter.iter().copied() {
+            if reaches[plugin].is_node_by_node() && !is_skipped[plugin] {
                 let state = states[plugin].as_ref().map(|s| s.as_ref().copied());
-                plan.filters.push(Step { plugin, reach: reaches[plugin], weight: 0, state });
+                plan.filters.push(Step {
+                    plugin,
+                    is_on_pods: reaches[plugin].is_on_pods(),
+                    weight: 0,
+                    state,
+                });
             }
         }
         plan.add_scores(pod, framework, world, (&reaches, &states));
-        let highest: i64 = plan.fixed.iter().map(|step| step.weight * 100).sum();
+        let highest: i64 = plan.fixed.iter().map(|step| step.weight * NODE_SCORE_MAX).sum();
         (highest <= POINTS_MAX).then_some(plan)
     }
 
@@ -75,7 +83,7 @@ impl Plan {
         (reaches, states): (&[Reach], &[Option<State>]),
     ) {
         for (plugin, weight) in framework.score.iter().copied() {
-            if reaches[plugin] == Reach::Nothing {
+            if !reaches[plugin].is_node_by_node() {
                 continue;
             }
             let mut state = states[plugin].as_ref().map(|s| s.as_ref().copied());
@@ -88,7 +96,7 @@ impl Plan {
                     PreScore::Fail(_) => unreachable!("plugins that may fail reach the world"),
                 }
             }
-            let step = Step { plugin, reach: reaches[plugin], weight, state };
+            let step = Step { plugin, is_on_pods: reaches[plugin].is_on_pods(), weight, state };
             if framework.plugins[plugin].is_normalizing() {
                 self.ranked.push(step);
             } else {

@@ -2,10 +2,9 @@
 //!
 //! One table a key, shared by all classes; kept up as nodes change, not per decision.
 //! Always true: a slot is in the list of its domain and in no other; domains keep their number for good.
-//! Invariant: `generation` rises whenever a slot leaves a domain; joining one does not raise it.
 //! Not here: counts of pods per domain (see `counter`).
 
-use super::super::cache::Slot;
+use super::super::cache::{Cache, Slot};
 use super::super::interner::Symbol;
 use super::super::node::NodeFacts;
 use rustc_hash::FxHashMap;
@@ -25,9 +24,25 @@ struct Place {
 
 const NOWHERE: Place = Place { domain: NO_DOMAIN, previous: NO_SLOT, next: NO_SLOT };
 
+/// What makes the domains of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Domains {
+    /// The values of the key.
+    Values(Symbol),
+    /// The nodes that have the key: each is its own domain, whatever the value.
+    Nodes(Symbol),
+}
+
+impl Domains {
+    fn key(self) -> Symbol {
+        let (Domains::Values(key) | Domains::Nodes(key)) = self;
+        key
+    }
+}
+
 #[derive(Debug)]
 pub struct Topology {
-    key: Symbol,
+    domains: Domains,
     places: Vec<Place>,
     by_value: FxHashMap<Symbol, Domain>,
     /// The first node of each domain.
@@ -50,16 +65,18 @@ impl Topology {
         std::iter::successors(Some(self.heads[domain as usize]).filter(|head| *head != NO_SLOT), step)
     }
 
-    /// True when the slot left a domain.
-    fn set(&mut self, slot: Slot, facts: Option<&NodeFacts>) -> bool {
-        let value = facts.and_then(|f| f.label(self.key)).map(|label| label.value);
+    fn set(&mut self, slot: Slot, facts: Option<&NodeFacts>) {
+        let value = facts.and_then(|f| f.label(self.domains.key())).map(|label| match self.domains {
+            Domains::Values(_) => label.value,
+            Domains::Nodes(_) => slot,
+        });
         let domain = value.map_or(NO_DOMAIN, |value| self.domain(value));
         if self.places.len() <= slot as usize {
             self.places.resize(slot as usize + 1, NOWHERE);
         }
         let old = self.places[slot as usize].domain;
         if old == domain {
-            return false;
+            return;
         }
         if old != NO_DOMAIN {
             self.unlink(slot);
@@ -67,7 +84,6 @@ impl Topology {
         if domain != NO_DOMAIN {
             self.link(slot, domain);
         }
-        old != NO_DOMAIN
     }
 
     fn domain(&mut self, value: Symbol) -> Domain {
@@ -100,8 +116,7 @@ impl Topology {
 #[derive(Debug, Default)]
 pub struct Topologies {
     tables: Vec<Topology>,
-    ids: FxHashMap<Symbol, usize>,
-    pub generation: u64,
+    ids: FxHashMap<Domains, usize>,
 }
 
 impl Topologies {
@@ -109,27 +124,25 @@ impl Topologies {
         &self.tables[id]
     }
 
-    /// The table of a key; filled from `nodes` when it is new.
-    pub fn of<'a>(&mut self, key: Symbol, nodes: impl Iterator<Item = (Slot, &'a NodeFacts)>) -> usize {
-        if let Some(id) = self.ids.get(&key) {
+    /// The table of these domains; filled from the cache when it is new.
+    pub fn of(&mut self, domains: Domains, cache: &Cache) -> usize {
+        if let Some(id) = self.ids.get(&domains) {
             return *id;
         }
-        let mut table =
-            Topology { key, places: Vec::new(), by_value: FxHashMap::default(), heads: Vec::new() };
-        for (slot, facts) in nodes {
-            table.set(slot, Some(facts));
+        let (places, by_value, heads) = (Vec::new(), FxHashMap::default(), Vec::new());
+        let mut table = Topology { domains, places, by_value, heads };
+        for slot in 0..cache.slot_count() as Slot {
+            table.set(slot, cache.present(slot).map(|node| &node.facts));
         }
         self.tables.push(table);
-        self.ids.insert(key, self.tables.len() - 1);
+        self.ids.insert(domains, self.tables.len() - 1);
         self.tables.len() - 1
     }
 
     /// The node in a slot as it is now; None: there is none any more.
     pub fn set_node(&mut self, slot: Slot, facts: Option<&NodeFacts>) {
         for table in &mut self.tables {
-            if table.set(slot, facts) {
-                self.generation += 1;
-            }
+            table.set(slot, facts);
         }
     }
 }
@@ -152,19 +165,14 @@ mod tests {
     #[test]
     fn a_node_is_listed_in_its_domain_alone() {
         let mut topologies = Topologies::default();
-        let (a, b) = (facts(10), facts(20));
-        topologies.of(1, [(0, &a), (1, &b), (2, &a)].into_iter());
+        topologies.of(Domains::Values(1), &Cache::default());
+        for (slot, value) in [(0, 10), (1, 20), (2, 10)] {
+            topologies.set_node(slot, Some(&facts(value)));
+        }
         assert_eq!((members(&topologies, 0), members(&topologies, 1)), (vec![0, 2], vec![1]));
-        topologies.set_node(0, Some(&b));
+        topologies.set_node(0, Some(&facts(20)));
         topologies.set_node(1, None);
         assert_eq!((members(&topologies, 0), members(&topologies, 1)), (vec![2], vec![0]));
         assert_eq!((topologies.get(0).domain_of(0), topologies.get(0).domain_of(1)), (1, NO_DOMAIN));
-        assert_eq!(topologies.generation, 2, "two slots left a domain");
-        topologies.set_node(1, Some(&a));
-        assert_eq!(
-            (members(&topologies, 0), topologies.generation),
-            (vec![1, 2], 2),
-            "joining is no new generation"
-        );
     }
 }

@@ -8,7 +8,8 @@
 use crate::scheduler::cache::Slot;
 use crate::scheduler::event::ClusterEvent;
 use crate::scheduler::framework::{
-    state_of, state_of_mut, Code, CycleState, Plugin, PreFilter, PreScore, Rejection, World, NODE_SCORE_MAX,
+    state_of, state_of_mut, Code, CycleState, Plugin, PreFilter, PreScore, Reach, Rejection, World,
+    NODE_SCORE_MAX,
 };
 use crate::scheduler::interner::Symbol;
 use crate::scheduler::label_selector::Labels;
@@ -20,9 +21,9 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::sync::Arc;
 
-const REASON_AFFINITY: &str = "node(s) didn't match pod affinity rules";
-const REASON_ANTI_AFFINITY: &str = "node(s) didn't match pod anti-affinity rules";
-const REASON_EXISTING_ANTI_AFFINITY: &str = "node(s) didn't satisfy existing pods anti-affinity rules";
+pub const REASON_AFFINITY: &str = "node(s) didn't match pod affinity rules";
+pub const REASON_ANTI_AFFINITY: &str = "node(s) didn't match pod anti-affinity rules";
+pub const REASON_EXISTING_ANTI_AFFINITY: &str = "node(s) didn't satisfy existing pods anti-affinity rules";
 
 type Terms = [AffinityTerm];
 
@@ -243,6 +244,16 @@ impl InterPodAffinity {
         Ok(InterPodAffinity { hard_weight, ignores_existing })
     }
 
+    /// What a pod's required affinity is worth to the pods it wants to be near.
+    pub fn hard_weight(&self) -> i64 {
+        self.hard_weight
+    }
+
+    /// Whether pods with such terms are scored at all.
+    pub fn is_scoring(&self, own: &PodAffinity) -> bool {
+        !self.ignores_existing || own.has_preferred()
+    }
+
     /// What the terms of pods already there say about the incoming pod.
     fn add_theirs(&self, found: &mut Preferred, pod: &PodInfo, labels: &Labels, node: &NodeInfo) {
         for other in &node.pods_with_affinity {
@@ -264,7 +275,7 @@ pub fn resolved(terms: &Terms, world: &World) -> Vec<AffinityTerm> {
 }
 
 /// Preferred terms with their weights, those against below zero.
-fn signed(toward: &Terms, against: &Terms) -> Vec<(i64, AffinityTerm)> {
+pub fn signed(toward: &Terms, against: &Terms) -> Vec<(i64, AffinityTerm)> {
     let toward = toward.iter().map(|term| (term.weight, term.clone()));
     toward.chain(against.iter().map(|term| (-term.weight, term.clone()))).collect()
 }
@@ -389,7 +400,7 @@ impl Plugin for InterPodAffinity {
         world: &World,
     ) -> PreScore {
         let own = &pod.shape.affinity;
-        if self.ignores_existing && !own.has_preferred() {
+        if !self.is_scoring(own) {
             return PreScore::Skip;
         }
         let labels = world.objects.namespaces.labels(pod.shape.namespace);
@@ -426,6 +437,10 @@ impl Plugin for InterPodAffinity {
         for score in scores {
             *score = stretched(*score - lowest, span);
         }
+    }
+
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
+        Reach::Affinity(self)
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, world: &World) -> bool {

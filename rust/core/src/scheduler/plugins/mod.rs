@@ -3,7 +3,7 @@
 //! Invariant: `make` knows every plugin that the default profile names and that has anything to decide.
 
 mod default_binder;
-mod inter_pod_affinity;
+pub mod inter_pod_affinity;
 mod node_affinity;
 mod node_name;
 mod node_ports;
@@ -11,7 +11,7 @@ mod node_resources_balanced_allocation;
 mod node_resources_fit;
 mod node_unschedulable;
 mod node_volume_limits;
-mod pod_topology_spread;
+pub mod pod_topology_spread;
 mod priority_sort;
 mod scheduling_gates;
 mod taint_toleration;

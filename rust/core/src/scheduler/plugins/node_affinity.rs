@@ -88,7 +88,7 @@ impl Plugin for NodeAffinity {
         normalize_by_max(scores, false);
     }
 
-    fn reach(&self, _pod: &PodInfo) -> Reach {
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::Facts
     }
 

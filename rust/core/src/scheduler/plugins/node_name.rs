@@ -30,7 +30,7 @@ impl Plugin for NodeName {
         admits(pod, node.facts.name) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
     }
 
-    fn reach(&self, pod: &PodInfo) -> Reach {
+    fn reach(&self, pod: &PodInfo) -> Reach<'_> {
         if pod.node_name == EMPTY {
             Reach::Nothing
         } else {

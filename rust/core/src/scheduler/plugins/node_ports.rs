@@ -34,7 +34,7 @@ impl Plugin for NodePorts {
         is_free || rejection.refuse(Code::Unschedulable, REASON)
     }
 
-    fn reach(&self, pod: &PodInfo) -> Reach {
+    fn reach(&self, pod: &PodInfo) -> Reach<'_> {
         if pod.shape.ports.is_empty() {
             Reach::Nothing
         } else {

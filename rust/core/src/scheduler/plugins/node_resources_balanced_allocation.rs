@@ -51,7 +51,7 @@ impl Plugin for NodeResourcesBalancedAllocation {
         );
         50 + (50 + with - without) / 2
     }
-    fn reach(&self, _pod: &PodInfo) -> Reach {
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::Node
     }
 }

@@ -118,7 +118,7 @@ impl Plugin for NodeResourcesFit {
         }
     }
 
-    fn reach(&self, _pod: &PodInfo) -> Reach {
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::Node
     }
 

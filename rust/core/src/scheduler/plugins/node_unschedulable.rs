@@ -39,7 +39,7 @@ impl Plugin for NodeUnschedulable {
         self.admits(pod, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
     }
 
-    fn reach(&self, _pod: &PodInfo) -> Reach {
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::Facts
     }
 

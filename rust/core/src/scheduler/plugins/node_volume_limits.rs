@@ -172,7 +172,7 @@ impl Plugin for NodeVolumeLimits {
         has_room || rejection.refuse(Code::Unschedulable, REASON)
     }
 
-    fn reach(&self, pod: &PodInfo) -> Reach {
+    fn reach(&self, pod: &PodInfo) -> Reach<'_> {
         let volumes = &pod.shape.volumes;
         if volumes.claims.is_empty() && volumes.inline.is_empty() {
             Reach::Nothing

@@ -7,7 +7,8 @@ use super::{node_affinity, taint_toleration};
 use crate::scheduler::cache::Slot;
 use crate::scheduler::event::ClusterEvent;
 use crate::scheduler::framework::{
-    state_of, state_of_mut, Code, CycleState, Plugin, PreFilter, PreScore, Rejection, World, NODE_SCORE_MAX,
+    state_of, state_of_mut, Code, CycleState, Plugin, PreFilter, PreScore, Reach, Rejection, World,
+    NODE_SCORE_MAX,
 };
 use crate::scheduler::interner::{Interner, Symbol, EMPTY};
 use crate::scheduler::label_selector::LabelSelector;
@@ -22,9 +23,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 
-const REASON_MISSING_LABEL: &str =
+pub const REASON_MISSING_LABEL: &str =
     "node(s) didn't match pod topology spread constraints (missing required label)";
-const REASON: &str = "node(s) didn't match pod topology spread constraints";
+pub const REASON: &str = "node(s) didn't match pod topology spread constraints";
 
 /// The topology key under which each node is its own domain: soft constraints count it node by node.
 const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -148,6 +149,17 @@ impl PodTopologySpread {
         defaults().map(|c| SpreadConstraint { selector: selector.clone(), ..c.clone() }).collect()
     }
 
+    /// Whether a soft constraint's count is that of the node itself.
+    pub fn is_by_node(&self, constraint: &SpreadConstraint) -> bool {
+        constraint.topology_key == self.hostname
+    }
+
+    /// Whether only nodes with all keys take part in the score. With the system's defaults a node without a zone still
+    /// spreads by its name.
+    pub fn needs_all(&self, shape: &PodShape) -> bool {
+        shape.spread.has_own() || !self.is_system
+    }
+
     /// Whether the inclusion policies let the node's pods count.
     pub fn counts(&self, constraint: &SpreadConstraint, pod: &PodInfo, node: &NodeFacts) -> bool {
         (!constraint.honors_affinity || node_affinity::admits(&pod.shape, node))
@@ -170,8 +182,7 @@ impl PodTopologySpread {
 
     /// The domains of the feasible nodes that take part, and what a pod more or less in them weighs.
     fn soft(&self, pod: &PodInfo, nodes: &[Slot], constraints: Arc<Constraints>, world: &World) -> Soft {
-        // With the system's defaults a node without a zone still spreads by its name.
-        let needs_all = pod.shape.spread.has_own() || !self.is_system;
+        let needs_all = self.needs_all(&pod.shape);
         let counts = vec![FxHashMap::default(); constraints.len()];
         let mut soft = Soft { constraints, needs_all, counts, weights: Vec::new() };
         let mut taking_part_count = 0;
@@ -408,6 +419,10 @@ impl Plugin for PodTopologySpread {
                 (false, _) => NODE_SCORE_MAX * (highest + lowest - *score) / highest,
             };
         }
+    }
+
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
+        Reach::Spread(self)
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, world: &World) -> bool {

@@ -13,7 +13,7 @@ impl Plugin for SchedulingGates {
     fn pre_enqueue(&self, pod: &PodInfo, _world: &World) -> Option<String> {
         (!pod.gates.is_empty()).then(|| format!("waiting for scheduling gates: [{}]", pod.gates.join(" ")))
     }
-    fn reach(&self, _pod: &PodInfo) -> Reach {
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::Nothing
     }
 }

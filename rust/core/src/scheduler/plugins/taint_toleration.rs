@@ -53,7 +53,7 @@ impl Plugin for TaintToleration {
         normalize_by_max(scores, true);
     }
 
-    fn reach(&self, _pod: &PodInfo) -> Reach {
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::Facts
     }
 

@@ -282,7 +282,7 @@ impl Plugin for VolumeBinding {
         }
     }
 
-    fn reach(&self, pod: &PodInfo) -> Reach {
+    fn reach(&self, pod: &PodInfo) -> Reach<'_> {
         if pod.shape.volumes.claims.is_empty() {
             Reach::Nothing
         } else {

@@ -105,7 +105,7 @@ impl Plugin for VolumeRestrictions {
         is_free || rejection.refuse(Code::Unschedulable, REASON_CLAIM)
     }
 
-    fn reach(&self, pod: &PodInfo) -> Reach {
+    fn reach(&self, pod: &PodInfo) -> Reach<'_> {
         let volumes = &pod.shape.volumes;
         match (volumes.named_claims().next(), volumes.disks.is_empty()) {
             (Some(_), _) => Reach::World,

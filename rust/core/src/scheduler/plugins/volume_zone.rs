@@ -127,7 +127,7 @@ impl Plugin for VolumeZone {
         demands.iter().all(holds) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
     }
 
-    fn reach(&self, pod: &PodInfo) -> Reach {
+    fn reach(&self, pod: &PodInfo) -> Reach<'_> {
         pod.shape.volumes.named_claims().next().map_or(Reach::Nothing, |_| Reach::World)
     }
 
