@@ -1,6 +1,6 @@
 # The one entry for people and CI. Every target sets up what it needs first; after any of them
 # `.venv/` holds the installed project. A second run rebuilds nothing that did not change.
-.PHONY: demo test test-core test-rust lint bench bench-scheduler build setup clean
+.PHONY: demo demo-simulate test test-core test-rust lint bench bench-scheduler build setup clean
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,6 +11,9 @@ setup: .venv/extension
 
 demo: setup kubectl
 	@$(BIN)/python examples/guestbook/demo.py
+
+demo-simulate: setup
+	@$(BIN)/python examples/simulate/demo.py
 
 test: setup kubectl test-rust
 	$(PYTEST) tests

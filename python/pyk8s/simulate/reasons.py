@@ -19,7 +19,8 @@ def reasons_of(message: str) -> tuple[tuple[str, int], ...]:
     head = HEAD.match(message)
     if head is None:
         return ((message.rstrip("."), 1),)
-    body = message[head.end() :].partition(". preemption: ")[0].rstrip(". ")
+    # What PostFilter plugins say follows behind the sentence: "… 3 Insufficient cpu. preemption: 0/3 nodes …".
+    body = message[head.end() :].partition(". ")[0].rstrip(". ")
     found = []
     for part in NEXT_PART.split(body):
         counted = PART.fullmatch(part)

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pyk8s.simulate.duration import Duration
+from pyk8s.simulate.duration import Duration, parse_duration
 from pyk8s.simulate.model import Amounts, Json, Model, Name
 from pyk8s.simulate.scenario_cluster import Cluster, NodeEvent, NodeFailures
 from pyk8s.simulate.scenario_workload import Trace, Workload
@@ -31,13 +31,17 @@ def _by_name(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+Bound = Annotated[float, BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value)]
+"""A number; of metrics in seconds also a duration."""
+
+
 class Assertion(Model):
     """What must hold of a result; see docs/simulate.md for the metrics."""
 
     metric: Annotated[str, Field(description="such as pending.end, wait_s.p99, utilization.cpu.mean")]
-    equals: float | None = None
-    at_most: float | None = None
-    at_least: float | None = None
+    equals: Bound | None = None
+    at_most: Bound | None = None
+    at_least: Bound | None = None
     schedulers: Annotated[list[str], Field(description="default: all")] = Field(default=[])
 
     @model_validator(mode="after")
