@@ -12,10 +12,10 @@ SEED = 2026
 HOURS = 7 * 24
 # name, jobs an hour at noon, replicas, median minutes, cpu, memory, GPUs, priority
 KINDS = [
-    ("report", 5.0, 1, 25, "2", "4Gi", "", 0),
-    ("simulation", 1.2, 8, 90, "4", "12Gi", "", 0),
-    ("training", 0.7, 2, 300, "8", "48Gi", "1", 10),
-    ("notebook", 2.0, 1, 180, "2", "16Gi", "", 100),
+    ("report", 16.0, 1, 25, "2", "4Gi", "", 0),
+    ("simulation", 3.0, 8, 90, "4", "12Gi", "", 0),
+    ("training", 3.2, 2, 300, "8", "48Gi", "1", 10),
+    ("notebook", 9.0, 1, 180, "2", "16Gi", "", 100),
 ]
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+from pyk8s.simulate.manifests import read_yaml
 from pyk8s.simulate.problems import ScenarioError
 from pyk8s.simulate.result import check_plan
+from pyk8s.simulate.scenario import schema
 from pyk8s.simulate.scenario_file import read_plan
 
 from tests.simulate.scenarios import JOBS, POOL, scenario, write
+
+EXAMPLES = [Path(__file__).parents[2] / "examples/simulate" / f"{name}.yaml" for name in ("fill", "week", "priorities")]
 
 
 def pools(**changes: Any) -> Any:
@@ -85,3 +91,22 @@ def test_text_that_is_no_yaml_is_one_problem(tmp_path: Path) -> None:
 
     with pytest.raises(ScenarioError, match=r"broken.yaml: yaml: "):
         read_plan(file)
+
+
+def test_the_published_schema_is_the_models(tmp_path: Path) -> None:
+    published = json.loads((Path(__file__).parents[2] / "docs/scenario.schema.json").read_text())
+
+    assert published == schema()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_the_examples_are_right(path: Path) -> None:
+    check_plan(read_plan(path), str(path))
+
+
+def test_the_schema_takes_what_the_model_takes(tmp_path: Path) -> None:
+    validator = jsonschema.Draft202012Validator(schema())
+
+    for path in EXAMPLES:
+        assert [error.message for error in validator.iter_errors(read_yaml(path)[0])] == []
+    assert [error.json_path for error in validator.iter_errors(scenario(seed=-1))] == ["$.seed"]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from pyk8s.simulate.duration import Duration, parse_duration
 from pyk8s.simulate.model import Amounts, Json, Model, Name
@@ -26,12 +28,20 @@ class SchedulerChoice(Model):
     name: Name
     config: Annotated[str, Field(description="a KubeSchedulerConfiguration file; default: the profile so named")] = ""
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
+
 
 def _by_name(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-Bound = Annotated[float, BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value)]
+Bound = Annotated[
+    float,
+    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
+]
 """A number; of metrics in seconds also a duration."""
 
 
