@@ -3,7 +3,7 @@
 
     make demo-simulate
 
-Everything it writes lies in `examples/simulate/out`. With --pictures FOLDER the pictures of the documents are drawn anew.
+Everything it writes lies in `examples/simulate/out`. --pictures FOLDER draws the pictures of the documents anew.
 Exit code 0 when every scenario's assertions held.
 """
 
