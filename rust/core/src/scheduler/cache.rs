@@ -6,12 +6,13 @@
 //! half of many are empty (`epoch` counts that).
 //! Not here: pending pods (see `queue`).
 
+use super::images::ImageCounts;
 use super::index::{Change, ChangeLog};
 use super::interner::{Symbol, EMPTY};
 use super::node::{NodeFacts, NodeInfo};
 use super::node_order::NodeOrder;
 use super::pod::PodInfo;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -41,6 +42,11 @@ pub struct Cache {
     with_affinity: BTreeSet<Slot>,
     /// What the index has to revisit.
     changes: ChangeLog,
+    image_counts: ImageCounts,
+    /// Nodes with images that changed since an attempt last looked.
+    changed: FxHashSet<Slot>,
+    /// How many nodes there were then.
+    looked_node_count: usize,
 }
 
 impl Cache {
@@ -53,6 +59,14 @@ impl Cache {
             true => facts.labels != node.facts.labels || facts.taints != node.facts.taints,
             false => node.pod_count > 0,
         };
+        let has_images = !facts.images.is_empty() || !node.images.is_empty();
+        if node.is_present {
+            self.image_counts.remove(&node.facts.images);
+        }
+        self.image_counts.add(&facts.images);
+        if has_images {
+            self.changed.insert(slot);
+        }
         let old = std::mem::replace(&mut node.facts, facts);
         let was_present = std::mem::replace(&mut node.is_present, true);
         self.note(|| if has_moved { Change::NodeMoved(slot) } else { Change::Node(slot) });
@@ -76,10 +90,54 @@ impl Cache {
             return None;
         }
         let facts = node.facts.clone();
+        self.image_counts.remove(&facts.images);
+        self.changed.remove(&slot);
         self.note(|| Change::NodeMoved(slot));
         self.order.leave(slot);
         self.drop_if_unused(slot);
         Some(facts)
+    }
+
+    /// The node was told again, as it is.
+    pub fn touch(&mut self, name: Symbol) {
+        if let Some(slot) = self.slot_of(name) {
+            self.mark_changed(slot);
+        }
+    }
+
+    #[inline]
+    fn mark_changed(&mut self, slot: Slot) {
+        if !self.nodes[slot as usize].facts.images.is_empty() {
+            self.changed.insert(slot);
+        }
+    }
+
+    /// An attempt begins: nodes that changed since the last one learn how widespread their images are.
+    ///
+    /// The others keep what they learned then, as kube-scheduler's snapshot does.
+    pub fn look(&mut self) {
+        if self.image_counts.is_empty() && self.changed.is_empty() {
+            return;
+        }
+        let mut seen: Vec<Slot> = Vec::new();
+        for slot in self.changed.drain() {
+            let node = &mut self.nodes[slot as usize];
+            let images = self.image_counts.spread(&node.facts.images);
+            if node.images != images {
+                node.images = images;
+                seen.push(slot);
+            }
+        }
+        let node_count = self.node_count();
+        if std::mem::replace(&mut self.looked_node_count, node_count) != node_count {
+            // Shares of all nodes have changed everywhere.
+            let slots = (0..self.nodes.len()).filter(|slot| !self.nodes[*slot].images.is_empty());
+            seen = slots.map(|slot| slot as Slot).collect();
+        }
+        seen.sort_unstable();
+        for slot in seen {
+            self.note(|| Change::Node(slot));
+        }
     }
 
     pub fn node(&self, name: Symbol) -> Option<&NodeInfo> {
@@ -202,6 +260,7 @@ impl Cache {
             self.with_affinity.insert(slot);
         }
         self.note(|| Change::PodAdded(slot, pod.clone()));
+        self.mark_changed(slot);
         self.pods.insert(pod.uid.clone(), CachedPod { info: pod, slot });
         old
     }
@@ -213,6 +272,7 @@ impl Cache {
         if node.pods_with_affinity.is_empty() {
             self.with_affinity.remove(&cached.slot);
         }
+        self.mark_changed(cached.slot);
         self.note(|| Change::PodRemoved(cached.slot, cached.info.clone()));
         self.drop_if_unused(cached.slot);
         Some(cached.info)
@@ -234,6 +294,7 @@ impl Cache {
         let node = &self.nodes[slot as usize];
         if !node.is_present && node.pod_count == 0 {
             self.by_name.remove(&node.facts.name);
+            self.changed.remove(&slot);
             self.nodes[slot as usize] = NodeInfo::default();
             self.empty_count += 1;
             if self.nodes.len() > SLOTS_BEFORE_CLOSING_UP && self.empty_count * 2 > self.nodes.len() {
@@ -253,6 +314,7 @@ impl Cache {
             }
         }
         self.nodes = kept;
+        self.changed = self.changed.iter().map(|slot| moved[*slot as usize]).collect();
         self.empty_count = 0;
         self.epoch += 1;
         self.order.renumber(&moved);

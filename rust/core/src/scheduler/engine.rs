@@ -177,6 +177,7 @@ impl SchedulerEngine {
             texts.write().expect(UNBROKEN).set_node(facts.name, name, json);
         }
         if self.cache.node(facts.name).is_some_and(|node| node.facts == facts) {
+            self.cache.touch(facts.name);
             return Ok(());
         }
         match self.cache.set_node(facts.clone()) {
@@ -321,6 +322,7 @@ impl SchedulerEngine {
     }
 
     fn attempt(&mut self, pod: &PodInfo) -> Attempt {
+        self.cache.look();
         if let Some(attempt) = self.indexed(pod) {
             return attempt;
         }
@@ -468,6 +470,7 @@ impl SchedulerEngine {
     /// How the pod would fare now, node by node, as JSON. Changes nothing.
     pub fn evaluate(&mut self, json: &[u8]) -> Result<Vec<u8>, SchedulerError> {
         let pod = PodInfo::parse(json, &mut self.symbols, &mut self.shapes)?;
+        self.cache.look();
         self.cache.refresh_order();
         let luck = Luck { start: self.start, draw: self.random.peek() };
         let framework = &self.frameworks[self.program_of(&pod)];

@@ -94,6 +94,12 @@ pub struct Volume {
     pub cinder: Option<DiskSource>,
     pub vsphere_volume: Option<DiskSource>,
     pub portworx_volume: Option<DiskSource>,
+    pub image: Option<ImageSource>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct ImageSource {
+    pub reference: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -133,6 +139,13 @@ pub struct Container {
     pub resources: Option<Requirements>,
     pub ports: Option<Vec<ContainerPort>>,
     pub restart_policy: Option<String>,
+    pub image: Option<String>,
+    pub restart_policy_rules: Option<Vec<RestartRule>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub struct RestartRule {
+    pub action: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -302,6 +315,16 @@ pub struct Taint {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NodeStatus {
     pub allocatable: Option<ResourceList>,
+    pub images: Option<Vec<NodeImage>>,
+    pub declared_features: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeImage {
+    pub names: Option<Vec<String>>,
+    pub size_bytes: Option<i64>,
 }

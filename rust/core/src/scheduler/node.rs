@@ -3,8 +3,10 @@
 //! Invariant: `NodeInfo`'s sums are those of the pods in it, no more and no less.
 //! Not here: which nodes there are and in which order (see `cache`).
 
+use super::images::{node_images, ImageState};
 use super::interner::{Interner, Symbol, EMPTY};
 use super::manifest;
+use super::node_selector::decimal;
 use super::pod::{HostPort, PodInfo};
 use super::resources::Resources;
 use super::SchedulerError;
@@ -41,6 +43,8 @@ impl Effect {
 pub struct Taint {
     pub key: Symbol,
     pub value: Symbol,
+    /// The value as an integer, for tolerations with Gt and Lt.
+    pub number: Option<i64>,
     pub effect: Effect,
 }
 
@@ -56,6 +60,9 @@ pub struct NodeFacts {
     pub allocatable: Resources,
     /// (region, zone); both empty when the node has no such labels.
     pub zone: (Symbol, Symbol),
+    /// Sizes in bytes of the images that are on the node, sorted by name.
+    pub images: Vec<(Symbol, i64)>,
+    pub declared_features: Vec<Symbol>,
 }
 
 pub const REGION_LABELS: [&str; 2] =
@@ -70,7 +77,10 @@ impl NodeFacts {
         let name = meta.name.filter(|n| !n.is_empty());
         let name = name.ok_or_else(|| SchedulerError::Decode("node: metadata.name is missing".into()))?;
         let spec = node.spec.unwrap_or_default();
-        let allocatable = node.status.unwrap_or_default().allocatable.unwrap_or_default();
+        let status = node.status.unwrap_or_default();
+        let images = node_images(&status, symbols);
+        let features = status.declared_features.unwrap_or_default();
+        let allocatable = status.allocatable.unwrap_or_default();
         let texts = meta.labels.unwrap_or_default();
         let first = |keys: &[&str; 2]| keys.iter().find_map(|k| texts.get(*k)).cloned().unwrap_or_default();
         let zone = (symbols.intern(&first(&REGION_LABELS)), symbols.intern(&first(&ZONE_LABELS)));
@@ -84,6 +94,7 @@ impl NodeFacts {
         let taints = spec.taints.iter().flatten().map(|t| Taint {
             key: symbols.intern(t.key.as_deref().unwrap_or_default()),
             value: symbols.intern(t.value.as_deref().unwrap_or_default()),
+            number: decimal(t.value.as_deref().unwrap_or_default()),
             effect: Effect::parse(t.effect.as_deref().unwrap_or_default()),
         });
         Ok(NodeFacts {
@@ -92,6 +103,8 @@ impl NodeFacts {
             taints: taints.collect(),
             allocatable: Resources::parse(&allocatable, symbols, &format!("node {name}"))?,
             zone,
+            images,
+            declared_features: features.iter().map(|feature| symbols.intern(feature)).collect(),
             name: symbols.intern(&name),
         })
     }
@@ -117,6 +130,8 @@ pub struct NodeInfo {
     /// Those of the pods that have affinity terms of any kind.
     pub pods_with_affinity: Vec<Arc<PodInfo>>,
     pub pods_with_required_anti_affinity: Vec<Arc<PodInfo>>,
+    /// The node's images as they stood when an attempt last looked at the changed node, sorted by name.
+    pub images: Vec<(Symbol, ImageState)>,
 }
 
 impl NodeInfo {
@@ -155,6 +170,10 @@ impl NodeInfo {
                 self.ports.swap_remove(at);
             }
         }
+    }
+
+    pub fn image(&self, name: Symbol) -> Option<&ImageState> {
+        self.images.binary_search_by_key(&name, |image| image.0).ok().map(|at| &self.images[at].1)
     }
 
     /// True when a wanted host port is taken; the wildcard address conflicts with every other.

@@ -4,13 +4,19 @@
 //! Not here: label selectors of the API (see `selector`), which have another grammar.
 
 use super::interner::{Interner, Symbol};
-use super::manifest::{NodeSelectorRequirement, NodeSelectorTerm};
+use super::manifest::{NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm};
 use super::node::NodeFacts;
 
 const METADATA_NAME: &str = "metadata.name";
 
 /// Of a text that nothing else has; a table of so many texts fits in no memory.
 const UNKNOWN: Symbol = Symbol::MAX;
+/// The text as an integer of 64 bits, written without plus sign or leading zeros: so tolerations compare with taints.
+pub fn decimal(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_plain = text == "0" || digits.bytes().next().is_some_and(|first| (b'1'..=b'9').contains(&first));
+    is_plain.then(|| text.parse().ok())?
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operator {
@@ -130,4 +136,23 @@ impl Term {
         }
         Some(allowed)
     }
+}
+
+/// Required terms (None when there are none asked for) and preferred ones with their weights, as far as they add.
+pub fn node_affinity_terms(
+    affinity: &NodeAffinity,
+    symbols: &mut Interner,
+) -> (Option<Vec<Term>>, Vec<(i64, Term)>) {
+    let required = affinity.required_during_scheduling_ignored_during_execution.as_ref().map(|selector| {
+        selector.node_selector_terms.iter().flatten().map(|t| Term::parse(t, symbols)).collect()
+    });
+    let mut preferred = Vec::new();
+    for term in affinity.preferred_during_scheduling_ignored_during_execution.iter().flatten() {
+        let weight = term.weight.unwrap_or(0);
+        let parsed = Term::parse(term.preference.as_ref().unwrap_or(&Default::default()), symbols);
+        if weight != 0 && !parsed.is_empty() {
+            preferred.push((weight, parsed));
+        }
+    }
+    (required, preferred)
 }

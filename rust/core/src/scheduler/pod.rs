@@ -3,10 +3,12 @@
 //! Invariant: two pods with equal shapes get the same answer from every plugin on every node.
 //! Not here: the queue's notes about a pod (see `queue`).
 
+use super::declared_features::inferred_features;
+use super::images::PodImages;
 use super::interner::{Interner, Symbol, EMPTY};
 use super::manifest;
 use super::node::{Effect, Taint};
-use super::node_selector::Term;
+use super::node_selector::{decimal, node_affinity_terms, Term};
 use super::pod_affinity::PodAffinity;
 use super::requests::PodRequests;
 use super::spread_constraints::PodSpread;
@@ -28,6 +30,9 @@ pub struct HostPort {
 pub enum TolerationOperator {
     Equal,
     Exists,
+    /// With the bound, when the value is an integer.
+    LessThan(Option<i64>),
+    GreaterThan(Option<i64>),
     Invalid,
 }
 
@@ -52,11 +57,14 @@ impl From<Effect> for ToleratedEffect {
 impl Toleration {
     fn parse(manifest: &manifest::Toleration, symbols: &mut Interner) -> Toleration {
         let effect = manifest.effect.as_deref().unwrap_or_default();
+        let bound = decimal(manifest.value.as_deref().unwrap_or_default());
         Toleration {
             key: symbols.intern(manifest.key.as_deref().unwrap_or_default()),
             operator: match manifest.operator.as_deref().unwrap_or_default() {
                 "" | "Equal" => TolerationOperator::Equal,
                 "Exists" => TolerationOperator::Exists,
+                "Lt" => TolerationOperator::LessThan(bound),
+                "Gt" => TolerationOperator::GreaterThan(bound),
                 _ => TolerationOperator::Invalid,
             },
             value: symbols.intern(manifest.value.as_deref().unwrap_or_default()),
@@ -64,13 +72,21 @@ impl Toleration {
         }
     }
 
-    pub fn tolerates(&self, taint: &Taint) -> bool {
+    /// `is_comparing`: the operators Lt and Gt are in use.
+    #[inline]
+    pub fn tolerates(&self, taint: &Taint, is_comparing: bool) -> bool {
         (self.effect.is_none() || self.effect == Some(taint.effect.into()))
             && (self.key == EMPTY || self.key == taint.key)
             && match self.operator {
                 TolerationOperator::Equal => self.value == taint.value && self.key == taint.key,
                 TolerationOperator::Exists => true,
-                TolerationOperator::Invalid => false,
+                TolerationOperator::LessThan(Some(bound)) => {
+                    is_comparing && taint.number.is_some_and(|number| number < bound)
+                }
+                TolerationOperator::GreaterThan(Some(bound)) => {
+                    is_comparing && taint.number.is_some_and(|number| number > bound)
+                }
+                _ => false,
             }
     }
 }
@@ -92,20 +108,26 @@ pub struct PodShape {
     pub spread: PodSpread,
     pub affinity: PodAffinity,
     pub volumes: PodVolumes,
+    pub images: PodImages,
+    /// What its node must declare.
+    pub features: Vec<Symbol>,
 }
 
 impl PodShape {
     pub fn tolerates(&self, taint: &Taint) -> bool {
-        self.tolerations.iter().any(|t| t.tolerates(taint))
+        self.tolerates_comparing(taint, false)
+    }
+
+    /// `is_comparing`: the operators Lt and Gt are in use.
+    #[inline]
+    pub fn tolerates_comparing(&self, taint: &Taint, is_comparing: bool) -> bool {
+        self.tolerations.iter().any(|t| t.tolerates(taint, is_comparing))
     }
 
     fn parse(pod: &manifest::Pod, symbols: &mut Interner, owner: &str) -> Result<PodShape, SchedulerError> {
         let nothing = manifest::PodSpec::default();
         let spec = pod.spec.as_ref().unwrap_or(&nothing);
         let affinity = spec.affinity.as_ref().and_then(|a| a.node_affinity.as_ref());
-        let required = affinity.and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
-        let preferred =
-            affinity.and_then(|a| a.preferred_during_scheduling_ignored_during_execution.as_ref());
         let mut shape = PodShape { requests: PodRequests::of(pod, symbols, owner)?, ..PodShape::default() };
         let meta = pod.metadata.as_ref();
         shape.namespace = symbols.intern(meta.and_then(|m| m.namespace.as_deref()).unwrap_or_default());
@@ -119,19 +141,14 @@ impl PodShape {
         for (key, value) in spec.node_selector.iter().flatten() {
             shape.node_selector.push((symbols.intern(key), symbols.intern(value)));
         }
-        shape.required_terms = required.map(|selector| {
-            selector.node_selector_terms.iter().flatten().map(|t| Term::parse(t, symbols)).collect()
-        });
-        for term in preferred.into_iter().flatten() {
-            let weight = term.weight.unwrap_or(0);
-            let parsed = Term::parse(term.preference.as_ref().unwrap_or(&Default::default()), symbols);
-            if weight != 0 && !parsed.is_empty() {
-                shape.preferred_terms.push((weight, parsed));
-            }
+        if let Some(affinity) = affinity {
+            (shape.required_terms, shape.preferred_terms) = node_affinity_terms(affinity, symbols);
         }
         shape.spread = PodSpread::parse(pod, &shape.labels, symbols);
         shape.affinity = PodAffinity::parse(spec, shape.namespace, symbols);
         shape.volumes = PodVolumes::parse(pod);
+        shape.images = PodImages::parse(spec, symbols);
+        shape.features = inferred_features(spec, symbols);
         Ok(shape)
     }
 }

@@ -18,7 +18,43 @@ pub struct Resources {
     pub scalars: Vec<(Symbol, i64)>,
 }
 
+/// Which resource, without its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResourceKey {
+    Cpu,
+    Memory,
+    EphemeralStorage,
+    Scalar(Symbol),
+}
+
+impl ResourceKey {
+    pub fn of(name: &str, symbols: &mut Interner) -> ResourceKey {
+        match name {
+            "cpu" => ResourceKey::Cpu,
+            "memory" => ResourceKey::Memory,
+            "ephemeral-storage" => ResourceKey::EphemeralStorage,
+            _ => ResourceKey::Scalar(symbols.intern(name)),
+        }
+    }
+
+    /// cpu, memory and ephemeral storage: counted even for pods that do not name them.
+    pub fn is_native(self) -> bool {
+        !matches!(self, ResourceKey::Scalar(_))
+    }
+}
+
 impl Resources {
+    /// The amount of a resource, 0 for one that is not there.
+    #[inline]
+    pub fn get(&self, resource: ResourceKey) -> i64 {
+        match resource {
+            ResourceKey::Cpu => self.milli_cpu,
+            ResourceKey::Memory => self.memory_bytes,
+            ResourceKey::EphemeralStorage => self.ephemeral_storage_bytes,
+            ResourceKey::Scalar(name) => self.scalar(name),
+        }
+    }
+
     /// Reads a resource list; `owner` names the object in the error.
     pub fn parse(
         list: &BTreeMap<String, super::manifest::QuantityText>,

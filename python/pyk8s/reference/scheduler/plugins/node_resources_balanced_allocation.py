@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pyk8s.reference.scheduler.framework import Json, Plugin, Run, Skip, State, World
 from pyk8s.reference.scheduler.node import NodeInfo
-from pyk8s.reference.scheduler.plugins.resource_allocation import parse_resources, shares, true
+from pyk8s.reference.scheduler.plugins.resource_allocation import as_requested, parse_resources, shares
 from pyk8s.reference.scheduler.pod import PodInfo
 from pyk8s.reference.scheduler.quantity import quotient
 
@@ -38,7 +38,7 @@ def deviation(fractions: Sequence[float]) -> float:
 
 def fraction(used: int, capacity: int) -> float:
     # Both are made floats first, as the other engine does: integers beyond 2^53 round here, not in the quotient.
-    return min(float(used) / float(capacity), 1.0)
+    return max(0.0, min(float(used) / float(capacity), 1.0))
 
 
 class NodeResourcesBalancedAllocation(Plugin):
@@ -53,7 +53,7 @@ class NodeResourcesBalancedAllocation(Plugin):
         return Run() if any(wanted.get(resource.name) for resource in self._resources) else Skip()
 
     def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
-        found = shares(self._resources, true, pod, node)
+        found = shares(self._resources, as_requested, pod, node)
         without = balance([fraction(share.before, share.capacity) for share in found])
         with_pod = balance([fraction(share.after, share.capacity) for share in found])
         return 50 + quotient(50 + with_pod - without, 2)

@@ -37,9 +37,11 @@ def parse_resources(manifest: Sequence[Mapping[str, Any]] | None, path: str) -> 
     listed = []
     for i, entry in enumerate(manifest or ()):
         name, weight = entry.get("name"), entry.get("weight") or 1
-        if not isinstance(name, str) or not name:
+        if not isinstance(name or "", str) or not isinstance(weight, int) or isinstance(weight, bool):
+            raise TypeError("a name and a number are needed")
+        if not name:
             raise DecodeError(f"{path}[{i}].name: a resource is needed")
-        if not isinstance(weight, int) or isinstance(weight, bool) or not 1 <= weight <= 100:
+        if not 1 <= weight <= 100:
             raise DecodeError(f"{path}[{i}].weight: must be 1 to 100")
         listed.append(ScoredResource(name, weight))
     return tuple(listed) or DEFAULT_RESOURCES
@@ -57,11 +59,11 @@ def counted(resource: str, pod: PodInfo, node: NodeInfo) -> tuple[int, int]:
             return node.non_zero_milli_cpu, requests.scored_milli_cpu
         case "memory":
             return node.non_zero_memory_bytes, requests.scored_memory_bytes
-    return true(resource, pod, node)
+    return as_requested(resource, pod, node)
 
 
-def true(resource: str, pod: PodInfo, node: NodeInfo) -> tuple[int, int]:
-    """As requested, without fallbacks."""
+def as_requested(resource: str, pod: PodInfo, node: NodeInfo) -> tuple[int, int]:
+    """The same without fallbacks."""
     return node.requested.get(resource), pod.shape.requests.requested.get(resource)
 
 

@@ -1,7 +1,7 @@
 """The strategies of NodeResourcesFit: LeastAllocated spreads, MostAllocated packs, RequestedToCapacityRatio chooses.
 
-Always true: a node without any of the resources is worth 0. Integers only, every division cut off, but for the last one
-of RequestedToCapacityRatio.
+Always true: a score lies in 0..100; a node without any of the resources is worth 0. Integers only, every division cut
+off, but for the last one of RequestedToCapacityRatio.
 Not here: the amounts (see `resource_allocation`).
 """
 
@@ -33,19 +33,18 @@ Point = tuple[int, int]
 
 
 def least_allocated(share: Share) -> int:
-    if share.after > share.capacity:
-        return 0
-    return quotient((share.capacity - share.after) * NODE_SCORE_MAX, share.capacity)
+    """100 for an unused resource, 0 for a full or overfull one."""
+    return percent(share.capacity - share.after, share.capacity)
 
 
 def most_allocated(share: Share) -> int:
-    return quotient(min(share.after, share.capacity) * NODE_SCORE_MAX, share.capacity)
+    """0 for an unused resource, 100 for a full or overfull one; also its utilization."""
+    return percent(share.after, share.capacity)
 
 
-def utilization(share: Share) -> int:
-    if share.after > share.capacity:
-        return UTILIZATION_MAX
-    return quotient(share.after * UTILIZATION_MAX, share.capacity)
+def percent(part: int, whole: int) -> int:
+    """``part`` of ``whole`` in percent, cut off, held in 0..100."""
+    return quotient(max(0, min(part, whole)) * NODE_SCORE_MAX, whole)
 
 
 def on_line(shape: Sequence[Point], x: int) -> int:
@@ -94,7 +93,7 @@ class Strategy:
                 return cls(resources, most_allocated, mean)
             case "RequestedToCapacityRatio":
                 shape = _parse_shape(manifest.get("requestedToCapacityRatio") or {})
-                return cls(resources, lambda share: on_line(shape, utilization(share)), rounded_mean)
+                return cls(resources, lambda share: on_line(shape, most_allocated(share)), rounded_mean)
         raise DecodeError(f"{PATH}.type: LeastAllocated, MostAllocated or RequestedToCapacityRatio is needed")
 
 

@@ -3,8 +3,10 @@
 //! Invariant: `make` knows every plugin that the default profile names and that has anything to decide.
 
 mod default_binder;
+mod image_locality;
 pub mod inter_pod_affinity;
 mod node_affinity;
+mod node_declared_features;
 mod node_name;
 mod node_ports;
 mod node_resources_balanced_allocation;
@@ -13,7 +15,9 @@ mod node_unschedulable;
 mod node_volume_limits;
 pub mod pod_topology_spread;
 mod priority_sort;
+mod resource_allocation;
 mod scheduling_gates;
+mod scoring_strategy;
 mod taint_toleration;
 mod volume_binding;
 mod volume_restrictions;
@@ -22,6 +26,7 @@ mod volume_zone;
 pub use default_binder::binding;
 pub use priority_sort::ActiveKey;
 
+use self::node_resources_balanced_allocation::NodeResourcesBalancedAllocation;
 use super::config::Profile;
 use super::framework::{Plugin, NODE_SCORE_MAX};
 use super::interner::Interner;
@@ -32,26 +37,26 @@ use serde_json::Value;
 pub fn make(
     name: &str,
     args: &Value,
-    _profile: &Profile,
+    profile: &Profile,
     symbols: &mut Interner,
 ) -> Result<Option<Box<dyn Plugin>>, SchedulerError> {
     Ok(Some(match name {
         "SchedulingGates" => Box::new(scheduling_gates::SchedulingGates),
         "NodeUnschedulable" => Box::new(node_unschedulable::NodeUnschedulable::new(symbols)),
         "NodeName" => Box::new(node_name::NodeName),
-        "TaintToleration" => Box::new(taint_toleration::TaintToleration),
-        "NodeAffinity" => Box::new(node_affinity::NodeAffinity),
+        "TaintToleration" => Box::new(taint_toleration::TaintToleration::new(profile)),
+        "NodeAffinity" => Box::new(node_affinity::NodeAffinity::new(args, symbols)?),
         "NodePorts" => Box::new(node_ports::NodePorts),
-        "NodeResourcesFit" => Box::new(node_resources_fit::NodeResourcesFit::new(symbols)),
-        "NodeResourcesBalancedAllocation" => {
-            Box::new(node_resources_balanced_allocation::NodeResourcesBalancedAllocation)
-        }
+        "NodeResourcesFit" => Box::new(node_resources_fit::NodeResourcesFit::new(args, symbols)?),
+        "NodeResourcesBalancedAllocation" => Box::new(NodeResourcesBalancedAllocation::new(args, symbols)?),
         "VolumeRestrictions" => Box::new(volume_restrictions::VolumeRestrictions),
         "NodeVolumeLimits" => Box::new(node_volume_limits::NodeVolumeLimits),
         "VolumeBinding" => Box::new(volume_binding::VolumeBinding),
         "VolumeZone" => Box::new(volume_zone::VolumeZone::new(symbols)),
         "PodTopologySpread" => Box::new(pod_topology_spread::PodTopologySpread::new(args, symbols)?),
         "InterPodAffinity" => Box::new(inter_pod_affinity::InterPodAffinity::new(args)?),
+        "ImageLocality" => Box::new(image_locality::ImageLocality),
+        "NodeDeclaredFeatures" => Box::new(node_declared_features::NodeDeclaredFeatures),
         _ => return Ok(None),
     }))
 }

@@ -1,17 +1,47 @@
 //! NodeAffinity: nodeSelector and required terms refuse, preferred terms add their weights.
 
 use super::normalize_by_max;
+use super::resource_allocation::parse_args;
 use crate::scheduler::cache::Slot;
 use crate::scheduler::event::ClusterEvent;
 use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, PreScore, Reach, Rejection, World};
-use crate::scheduler::interner::Symbol;
+use crate::scheduler::interner::{Interner, Symbol};
+use crate::scheduler::manifest;
 use crate::scheduler::node::{NodeFacts, NodeInfo};
+use crate::scheduler::node_selector::{node_affinity_terms, Term};
 use crate::scheduler::pod::{PodInfo, PodShape};
+use crate::scheduler::SchedulerError;
+use serde::Deserialize;
+use serde_json::Value;
 
 const REASON: &str = "node(s) didn't match Pod's node affinity/selector";
+const REASON_ADDED: &str = "node(s) didn't match scheduler-enforced node affinity";
 const REASON_CONFLICT: &str = "pod affinity terms conflict";
 
-pub struct NodeAffinity;
+/// Node affinity that the configuration adds to every pod of the profile.
+pub struct NodeAffinity {
+    added_required: Option<Vec<Term>>,
+    added_preferred: Vec<(i64, Term)>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Args {
+    added_affinity: Option<manifest::NodeAffinity>,
+}
+
+impl NodeAffinity {
+    pub fn new(args: &Value, symbols: &mut Interner) -> Result<Self, SchedulerError> {
+        let args: Args = parse_args("NodeAffinity", args)?;
+        let added = args.added_affinity.unwrap_or_default();
+        let (added_required, added_preferred) = node_affinity_terms(&added, symbols);
+        Ok(NodeAffinity { added_required, added_preferred })
+    }
+
+    fn admits_added(&self, node: &NodeFacts) -> bool {
+        self.added_required.as_ref().is_none_or(|terms| terms.iter().any(|t| t.matches(node)))
+    }
+}
 
 pub(super) fn admits(shape: &PodShape, node: &NodeFacts) -> bool {
     let selected =
@@ -35,7 +65,8 @@ impl Plugin for NodeAffinity {
     }
 
     fn pre_filter(&self, pod: &PodInfo, _world: &World) -> PreFilter {
-        if pod.shape.node_selector.is_empty() && pod.shape.required_terms.is_none() {
+        let is_free = self.added_required.is_none() && pod.shape.node_selector.is_empty();
+        if is_free && pod.shape.required_terms.is_none() {
             return PreFilter::Skip;
         }
         match named_nodes(&pod.shape) {
@@ -55,6 +86,9 @@ impl Plugin for NodeAffinity {
         _world: &World,
         rejection: &mut Rejection,
     ) -> bool {
+        if !self.admits_added(&node.facts) {
+            return rejection.refuse(Code::UnschedulableAndUnresolvable, REASON_ADDED);
+        }
         admits(&pod.shape, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
     }
 
@@ -65,7 +99,7 @@ impl Plugin for NodeAffinity {
         _state: Option<&dyn CycleState>,
         _world: &World,
     ) -> PreScore {
-        if pod.shape.preferred_terms.is_empty() {
+        if pod.shape.preferred_terms.is_empty() && self.added_preferred.is_empty() {
             PreScore::Skip
         } else {
             PreScore::Keep
@@ -73,7 +107,8 @@ impl Plugin for NodeAffinity {
     }
 
     fn score(&self, pod: &PodInfo, node: &NodeInfo, _state: Option<&dyn CycleState>, _world: &World) -> i64 {
-        let matching = pod.shape.preferred_terms.iter().filter(|(_, term)| term.matches(&node.facts));
+        let terms = self.added_preferred.iter().chain(&pod.shape.preferred_terms);
+        let matching = terms.filter(|(_, term)| term.matches(&node.facts));
         matching.map(|(weight, _)| weight).sum()
     }
 
@@ -97,6 +132,6 @@ impl Plugin for NodeAffinity {
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
-        event.makes_true(|node| admits(&pod.shape, node))
+        event.makes_true(|node| self.admits_added(node) && admits(&pod.shape, node))
     }
 }

@@ -1,29 +1,74 @@
-//! NodeResourcesBalancedAllocation: prefers nodes whose cpu and memory use the pod brings closer together.
+//! NodeResourcesBalancedAllocation: prefers nodes whose use of several resources the pod brings closer together.
 //!
-//! 75 means "changes nothing". Uses true requests, without fallbacks. The only plugin that works in floating point.
+//! 75 means "changes nothing". Uses true requests, without fallbacks. The only plugin of resources that works in
+//! floating point.
 
+use super::resource_allocation::{
+    as_requested, parse_args, parse_resources, shares, ResourceArgs, ScoredResource,
+};
 use crate::scheduler::cache::Slot;
 use crate::scheduler::framework::{CycleState, Plugin, PreScore, Reach, World};
+use crate::scheduler::interner::Interner;
 use crate::scheduler::node::NodeInfo;
 use crate::scheduler::pod::PodInfo;
+use crate::scheduler::SchedulerError;
+use serde::Deserialize;
+use serde_json::Value;
 
-pub struct NodeResourcesBalancedAllocation;
+const NAME: &str = "NodeResourcesBalancedAllocation";
 
-/// 100 when both resources are used to the same degree, 50 when one is full and the other empty.
-fn balance(milli_cpu: i64, memory_bytes: i64, node: &NodeInfo) -> i64 {
-    let has = &node.facts.allocatable;
-    let fraction = |used: i64, capacity: i64| (used as f64 / capacity as f64).min(1.0);
-    let deviation = if has.milli_cpu > 0 && has.memory_bytes > 0 {
-        ((fraction(milli_cpu, has.milli_cpu) - fraction(memory_bytes, has.memory_bytes)) / 2.0).abs()
-    } else {
-        0.0
-    };
-    ((1.0 - deviation) * 100.0) as i64
+#[derive(Debug, Default, Deserialize)]
+struct Args {
+    resources: Option<Vec<ResourceArgs>>,
+}
+
+pub struct NodeResourcesBalancedAllocation {
+    resources: Vec<ScoredResource>,
+}
+
+impl NodeResourcesBalancedAllocation {
+    pub fn new(args: &Value, symbols: &mut Interner) -> Result<Self, SchedulerError> {
+        let args: Args = parse_args(NAME, args)?;
+        let path = format!("pluginConfig.{NAME}.resources");
+        let listed = args.resources.as_deref().unwrap_or_default();
+        Ok(NodeResourcesBalancedAllocation { resources: parse_resources(listed, &path, symbols)? })
+    }
+}
+
+/// 100 when all resources are used to the same degree, 50 when of two one is full and the other empty.
+#[inline]
+fn balance(fractions: impl Iterator<Item = f64> + Clone) -> i64 {
+    ((1.0 - deviation(fractions)) * 100.0) as i64
+}
+
+#[inline]
+fn deviation(fractions: impl Iterator<Item = f64> + Clone) -> f64 {
+    let mut first = fractions.clone();
+    let (Some(one), Some(two)) = (first.next(), first.next()) else { return 0.0 };
+    if first.next().is_none() {
+        return ((one - two) / 2.0).abs();
+    }
+    let (mut total, mut count) = (0.0, 0.0);
+    for fraction in fractions.clone() {
+        total += fraction;
+        count += 1.0;
+    }
+    let mean = total / count;
+    let mut square = 0.0;
+    for fraction in fractions {
+        square += (fraction - mean) * (fraction - mean);
+    }
+    (square / count).sqrt()
+}
+
+#[inline]
+fn fraction(used: i64, capacity: i64) -> f64 {
+    (used as f64 / capacity as f64).clamp(0.0, 1.0)
 }
 
 impl Plugin for NodeResourcesBalancedAllocation {
     fn name(&self) -> &str {
-        "NodeResourcesBalancedAllocation"
+        NAME
     }
 
     fn pre_score(
@@ -34,7 +79,7 @@ impl Plugin for NodeResourcesBalancedAllocation {
         _world: &World,
     ) -> PreScore {
         let wanted = &pod.shape.requests.requested;
-        if wanted.milli_cpu != 0 || wanted.memory_bytes != 0 {
+        if self.resources.iter().any(|resource| wanted.get(resource.key) != 0) {
             PreScore::Keep
         } else {
             PreScore::Skip
@@ -42,15 +87,12 @@ impl Plugin for NodeResourcesBalancedAllocation {
     }
 
     fn score(&self, pod: &PodInfo, node: &NodeInfo, _state: Option<&dyn CycleState>, _world: &World) -> i64 {
-        let (used, wanted) = (&node.requested, &pod.shape.requests.requested);
-        let without = balance(used.milli_cpu, used.memory_bytes, node);
-        let with = balance(
-            used.milli_cpu.saturating_add(wanted.milli_cpu),
-            used.memory_bytes.saturating_add(wanted.memory_bytes),
-            node,
-        );
+        let found = shares(&self.resources, as_requested, pod, node);
+        let without = balance(found.clone().map(|s| fraction(s.before, s.capacity)));
+        let with = balance(found.map(|s| fraction(s.after, s.capacity)));
         50 + (50 + with - without) / 2
     }
+
     fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::Node
     }

@@ -1,14 +1,18 @@
-//! NodeResourcesFit: what a pod asks for must be free; emptier nodes score higher (LeastAllocated, cpu and memory
-//! alike).
+//! NodeResourcesFit: what a pod asks for must be free; a strategy says which use of nodes scores higher.
+//!
+//! Not here: the strategies (see `scoring_strategy`).
 
+use super::resource_allocation::parse_args;
+use super::scoring_strategy::{Strategy, StrategyArgs};
 use crate::scheduler::event::ClusterEvent;
-use crate::scheduler::framework::{
-    Code, CycleState, Plugin, Reach, Reason, Rejection, World, NODE_SCORE_MAX,
-};
+use crate::scheduler::framework::{Code, CycleState, Plugin, Reach, Reason, Rejection, World};
 use crate::scheduler::interner::{Interner, Symbol};
 use crate::scheduler::node::{NodeFacts, NodeInfo};
 use crate::scheduler::pod::PodInfo;
 use crate::scheduler::resources::Resources;
+use crate::scheduler::SchedulerError;
+use serde::Deserialize;
+use serde_json::Value;
 
 const TOO_MANY_PODS: Reason = Reason::Text("Too many pods");
 
@@ -16,15 +20,42 @@ pub struct NodeResourcesFit {
     cpu: Symbol,
     memory: Symbol,
     ephemeral_storage: Symbol,
+    strategy: Strategy,
+    /// Extended resources that Filter leaves to others, and the groups of such.
+    ignored: Vec<String>,
+    ignored_groups: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Args {
+    scoring_strategy: Option<StrategyArgs>,
+    ignored_resources: Option<Vec<String>>,
+    ignored_resource_groups: Option<Vec<String>>,
 }
 
 impl NodeResourcesFit {
-    pub fn new(symbols: &mut Interner) -> Self {
-        NodeResourcesFit {
+    pub fn new(args: &Value, symbols: &mut Interner) -> Result<Self, SchedulerError> {
+        let args: Args = parse_args("NodeResourcesFit", args)?;
+        Ok(NodeResourcesFit {
             cpu: symbols.intern("cpu"),
             memory: symbols.intern("memory"),
             ephemeral_storage: symbols.intern("ephemeral-storage"),
+            strategy: Strategy::parse(args.scoring_strategy.as_ref(), symbols)?,
+            ignored: args.ignored_resources.unwrap_or_default(),
+            ignored_groups: args.ignored_resource_groups.unwrap_or_default(),
+        })
+    }
+
+    /// Extended resources only: kubernetes.io's own, and those without a group, always count.
+    fn is_ignored(&self, resource: Symbol, symbols: &Interner) -> bool {
+        if self.ignored.is_empty() && self.ignored_groups.is_empty() {
+            return false;
         }
+        let text = symbols.text(resource);
+        let Some((group, _)) = text.split_once('/') else { return false };
+        !text.contains("kubernetes.io/")
+            && (self.ignored.iter().any(|r| r == text) || self.ignored_groups.iter().any(|g| g == group))
     }
 
     /// (resource, asked, allocatable, already requested) of all that the pod asks for, zeros left out.
@@ -49,12 +80,12 @@ impl NodeResourcesFit {
         native.into_iter().chain(scalars).filter(|(_, amount, _, _)| *amount > 0)
     }
 
-    fn fits_empty(&self, pod: &PodInfo, node: &NodeFacts) -> bool {
+    fn fits_empty(&self, pod: &PodInfo, node: &NodeFacts, symbols: &Interner) -> bool {
         let none = Resources::default();
         node.allocatable.pods >= 1
             && self
                 .asked(&pod.shape.requests.spec, &node.allocatable, &none)
-                .all(|(_, amount, has, _)| amount <= has)
+                .all(|(name, amount, has, _)| amount <= has || self.is_ignored(name, symbols))
     }
 
     /// True when a resource the pod asks for, or the number of pods, grew.
@@ -64,18 +95,6 @@ impl NodeResourcesFit {
                 .asked(&pod.shape.requests.spec, &node.allocatable, &old.allocatable)
                 .any(|(_, _, has, had)| has > had)
     }
-}
-
-/// 100 for an unused, 0 for a full (or overfull) resource; None when the node has none of it.
-fn least_requested(capacity: i64, requested: i64) -> Option<i64> {
-    if capacity <= 0 {
-        return None;
-    }
-    if requested > capacity {
-        return Some(0);
-    }
-    let free = i128::from(capacity) - i128::from(requested);
-    Some((free * i128::from(NODE_SCORE_MAX) / i128::from(capacity)) as i64)
 }
 
 impl Plugin for NodeResourcesFit {
@@ -88,7 +107,7 @@ impl Plugin for NodeResourcesFit {
         pod: &PodInfo,
         node: &NodeInfo,
         _state: Option<&dyn CycleState>,
-        _world: &World,
+        world: &World,
         rejection: &mut Rejection,
     ) -> bool {
         let (wanted, has) = (&pod.shape.requests.spec, &node.facts.allocatable);
@@ -97,7 +116,7 @@ impl Plugin for NodeResourcesFit {
             rejection.reasons.push(TOO_MANY_PODS);
         }
         for (resource, amount, has, used) in self.asked(wanted, has, &node.requested) {
-            if amount > has.saturating_sub(used) {
+            if amount > has.saturating_sub(used) && !self.is_ignored(resource, world.symbols) {
                 rejection.reasons.push(Reason::Insufficient(resource));
                 if amount > has {
                     rejection.code = Code::UnschedulableAndUnresolvable;
@@ -108,25 +127,18 @@ impl Plugin for NodeResourcesFit {
     }
 
     fn score(&self, pod: &PodInfo, node: &NodeInfo, _state: Option<&dyn CycleState>, _world: &World) -> i64 {
-        let (wanted, has) = (&pod.shape.requests, &node.facts.allocatable);
-        let cpu = node.non_zero_milli_cpu.saturating_add(wanted.scored_milli_cpu);
-        let memory = node.non_zero_memory_bytes.saturating_add(wanted.scored_memory_bytes);
-        match (least_requested(has.milli_cpu, cpu), least_requested(has.memory_bytes, memory)) {
-            (Some(cpu), Some(memory)) => (cpu + memory) / 2,
-            (Some(one), None) | (None, Some(one)) => one,
-            (None, None) => 0,
-        }
+        self.strategy.score(pod, node)
     }
 
     fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::Node
     }
 
-    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
+    fn hint(&self, pod: &PodInfo, event: &ClusterEvent, world: &World) -> bool {
         match event {
-            ClusterEvent::NodeAdded { node } => self.fits_empty(pod, node),
+            ClusterEvent::NodeAdded { node } => self.fits_empty(pod, node, world.symbols),
             ClusterEvent::NodeUpdated { old, node } => {
-                self.fits_empty(pod, node) && self.has_grown(pod, old, node)
+                self.fits_empty(pod, node, world.symbols) && self.has_grown(pod, old, node)
             }
             ClusterEvent::AssignedPodDeleted { .. } => true,
             ClusterEvent::AssignedPodUpdated { old, pod: shrunk } => {

@@ -15,7 +15,7 @@ pub struct NodeUnschedulable {
 impl NodeUnschedulable {
     pub fn new(symbols: &mut Interner) -> Self {
         let key = symbols.intern("node.kubernetes.io/unschedulable");
-        NodeUnschedulable { taint: Taint { key, value: EMPTY, effect: Effect::NoSchedule } }
+        NodeUnschedulable { taint: Taint { key, value: EMPTY, number: None, effect: Effect::NoSchedule } }
     }
 
     fn admits(&self, pod: &PodInfo, node: &NodeFacts) -> bool {

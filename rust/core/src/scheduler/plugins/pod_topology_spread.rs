@@ -163,7 +163,7 @@ impl PodTopologySpread {
     /// Whether the inclusion policies let the node's pods count.
     pub fn counts(&self, constraint: &SpreadConstraint, pod: &PodInfo, node: &NodeFacts) -> bool {
         (!constraint.honors_affinity || node_affinity::admits(&pod.shape, node))
-            && (!constraint.honors_taints || taint_toleration::admits(pod, node))
+            && (!constraint.honors_taints || taint_toleration::admits(pod, node, false))
     }
 
     /// What if: here kube-scheduler counts pods that are being deleted, and the empty selector's, as well.

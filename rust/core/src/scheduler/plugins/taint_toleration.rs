@@ -2,6 +2,7 @@
 
 use super::normalize_by_max;
 use crate::scheduler::cache::Slot;
+use crate::scheduler::config::Profile;
 use crate::scheduler::event::ClusterEvent;
 use crate::scheduler::framework::{Code, CycleState, Plugin, Reach, Rejection, World};
 use crate::scheduler::node::{Effect, NodeFacts, NodeInfo};
@@ -9,17 +10,28 @@ use crate::scheduler::pod::{PodInfo, PodShape};
 
 const REASON: &str = "node(s) had untolerated taint(s)";
 
-pub struct TaintToleration;
+const COMPARISON_GATE: &str = "TaintTolerationComparisonOperators";
 
-pub(super) fn admits(pod: &PodInfo, node: &NodeFacts) -> bool {
+pub(super) fn admits(pod: &PodInfo, node: &NodeFacts, is_comparing: bool) -> bool {
     let hard = |effect| matches!(effect, Effect::NoSchedule | Effect::NoExecute);
-    node.taints.iter().all(|taint| !hard(taint.effect) || pod.shape.tolerates(taint))
+    let tolerated = |taint| pod.shape.tolerates_comparing(taint, is_comparing);
+    node.taints.iter().all(|taint| !hard(taint.effect) || tolerated(taint))
 }
 
-/// PreferNoSchedule taints that no toleration for this effect (or for all) matches.
-fn untolerated_count(shape: &PodShape, node: &NodeFacts) -> i64 {
-    let soft = node.taints.iter().filter(|taint| taint.effect == Effect::PreferNoSchedule);
-    soft.filter(|taint| !shape.tolerates(taint)).count() as i64
+pub struct TaintToleration {
+    is_comparing: bool,
+}
+
+impl TaintToleration {
+    pub fn new(profile: &Profile) -> Self {
+        TaintToleration { is_comparing: profile.gates.get(COMPARISON_GATE).copied().unwrap_or(false) }
+    }
+
+    /// PreferNoSchedule taints that no toleration for this effect (or for all) matches.
+    fn untolerated_count(&self, shape: &PodShape, node: &NodeFacts) -> i64 {
+        let soft = node.taints.iter().filter(|taint| taint.effect == Effect::PreferNoSchedule);
+        soft.filter(|taint| !shape.tolerates_comparing(taint, self.is_comparing)).count() as i64
+    }
 }
 
 impl Plugin for TaintToleration {
@@ -35,11 +47,12 @@ impl Plugin for TaintToleration {
         _world: &World,
         rejection: &mut Rejection,
     ) -> bool {
-        admits(pod, &node.facts) || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
+        admits(pod, &node.facts, self.is_comparing)
+            || rejection.refuse(Code::UnschedulableAndUnresolvable, REASON)
     }
 
     fn score(&self, pod: &PodInfo, node: &NodeInfo, _state: Option<&dyn CycleState>, _world: &World) -> i64 {
-        untolerated_count(&pod.shape, &node.facts)
+        self.untolerated_count(&pod.shape, &node.facts)
     }
 
     fn normalize(
@@ -62,6 +75,6 @@ impl Plugin for TaintToleration {
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
-        event.makes_true(|node| admits(pod, node))
+        event.makes_true(|node| admits(pod, node, self.is_comparing))
     }
 }
