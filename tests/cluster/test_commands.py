@@ -188,6 +188,20 @@ def test_a_cluster_keeps_its_scheduler_configuration_from_stop_to_start(home: Ho
     assert "parallelism is not honoured" in done.stderr
 
 
+def test_a_pod_is_explained_and_a_missing_one_exits_with_three(home: Home) -> None:
+    home.pyk8s("up", "--name", "one", "--nodes", "2")
+    home.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
+    home.kubectl("run", "p", "--image=nginx")
+    home.kubectl("wait", "--for=condition=PodScheduled", "pod/p", "--timeout=60s")
+
+    table = home.pyk8s("explain", "pod/p").stdout
+    answer = json.loads(home.pyk8s("explain", "p", "-n", "default", "-o", "json").stdout)
+
+    assert "2 of 2 nodes would do" in table
+    assert answer["attempts"][0]["details"]["candidates"][0]["node"] == answer["pod"]["node"]
+    assert "is not found" in home.pyk8s("explain", "pod/none", code=3).stderr
+
+
 def test_unknown_clusters_exit_with_three(home: Home) -> None:
     for words in (("start",), ("stop",), ("status",), ("logs",), ("get", "kubeconfig"), ("scale", "nodes", "3")):
         home.pyk8s(*words, "--name", "none", code=3)

@@ -48,8 +48,9 @@ def version(
 
 
 def _add_groups() -> None:
-    from pyk8s.cli import bench, simulate
+    from pyk8s.cli import bench, explain, simulate
 
+    app.command()(explain.explain)
     app.add_typer(bench.app)
     app.add_typer(simulate.app)
 

@@ -25,6 +25,7 @@ from pyk8s.client.reflector import Reflector, Target
 from pyk8s.client.well_known import NODES, PODS
 from pyk8s.core.scheduler_interface import Decision, SchedulerEngine
 from pyk8s.scheduler import reports
+from pyk8s.scheduler.attempts import Attempts, Seen
 from pyk8s.scheduler.binder import Binder
 from pyk8s.scheduler.binding_cycle import BindingCycle
 from pyk8s.scheduler.configuration.compile import Compiled
@@ -61,6 +62,8 @@ class Scheduler:
         self._client, self._clock, self._identity = client, clock, identity
         self._leader_elect = leader_elect
         self._configuration = configuration or Compiled(b"", (DEFAULT_SCHEDULER,))
+        self.attempts = Attempts()
+        """What came of every attempt lately, for explanations."""
         self._recorder = EventRecorder(client, DEFAULT_SCHEDULER, clock=clock)
         self._running: asyncio.Task[None] | None = None
         self._reset()
@@ -82,6 +85,7 @@ class Scheduler:
         self._timeouts_s = bind_timeouts_s(self._configuration.config)
         self._binder = Binder(self._client, prepare=self._prepare, on_bound=self._on_bound, on_failed=self._on_failed)
         self._cycle = BindingCycle(plugins, self._binder, on_failed=self._on_failed)
+        self._reflectors: dict[str, Reflector] = {}
         self._binding: dict[str, Json] = {}
         self._conditions: deque[tuple[Json, Json]] = deque()
         self._conditions_arrived = asyncio.Event()
@@ -139,9 +143,18 @@ class Scheduler:
         self._pre_bind.notify()
 
     def _reflector(self, resource: Resource, feed: Target, fields: str = "") -> Reflector:
-        return Reflector(
+        reflector = Reflector(
             self._client, resource, target=feed, clock=self._clock, identity=self._identity, field_selector=fields
         )
+        self._reflectors[resource.plural] = reflector
+        return reflector
+
+    def _seen(self) -> Seen:
+        """How far the watches have been read."""
+        revisions = {name: int(reflector.resource_version or 0) for name, reflector in self._reflectors.items()}
+        others = [revision for name, revision in revisions.items() if name not in (NODES.plural, PODS.plural)]
+        nodes, pods = revisions[NODES.plural], revisions[PODS.plural]
+        return Seen(nodes, pods, max(others, default=max(nodes, pods)))
 
     async def _schedule(self) -> None:
         while True:
@@ -162,7 +175,9 @@ class Scheduler:
         """One batch of attempts; False when no pod was ready."""
         await self._binder.wait_for_room()
         decisions = self.engine.schedule(self._clock.now_s(), min(BATCH_SIZE, self._binder.room))
+        now_s, seen = self._clock.now_s(), self._seen()
         for decision in decisions:
+            self.attempts.record(decision, now_s=now_s, seen=seen)
             self._carry_out(decision)
         return bool(decisions)
 
@@ -211,6 +226,7 @@ class Scheduler:
 
     def _on_failed(self, decision: Decision, error: Exception) -> None:
         pod = self._binding.pop(decision.uid)
+        self.attempts.take_back(decision)
         self.engine.advance(self._clock.now_s())
         self.engine.forget(decision.uid)
         self._news.set()

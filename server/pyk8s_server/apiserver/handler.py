@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from pyk8s import core
 from pyk8s.api.clock import Clock
 from pyk8s.api.http import Request, Response, UserInfo
 from pyk8s.api.identity import Identity
 from pyk8s.api.resources import resources
-from pyk8s.api.status import StatusError
+from pyk8s.api.status import StatusError, internal_error
 from pyk8s.api.tables import scheme_tables
 from pyk8s.core.interfaces import Scheme, Store
 
@@ -46,6 +46,8 @@ from pyk8s_server.apiserver.storage.keys import prefix_of
 from pyk8s_server.apiserver.storage.reader import StoreReader
 from pyk8s_server.apiserver.storage.wakeups import Wakeups
 from pyk8s_server.apiserver.tokens.service_accounts import ServiceAccountTokens
+
+Route = Callable[[Request], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +108,8 @@ class ResourceHandler:
             service_accounts=service_accounts,
         )
         self.backend.metrics.sources.append(self._storage_lines)
+        self.extra_routes: dict[str, Route] = {}
+        """Paths beside the API, by their beginning: what a composition adds, behind the same filters."""
         self.health = Health()
         self.is_ready = self._is_closing = False
         self.health.live_checks["etcd"] = self._check_store
@@ -188,11 +192,24 @@ class ResourceHandler:
         except StatusError as error:
             return status.response_of(error)
         if not info.is_resource:
-            return self._non_resource(request)
+            return await self._routed(request) or self._non_resource(request)
         response = await router.serve(self.backend, request, info, user, self.clock.now_s())
         if response.stream is None:
             self._count(info, response.status, self.clock.monotonic_s() - started_s)
         return response
+
+    async def _routed(self, request: Request) -> Response | None:
+        for beginning, route in self.extra_routes.items():
+            if request.path.startswith(beginning):
+                try:
+                    return await route(request)
+                except StatusError as error:
+                    return status.response_of(error)
+                except Exception as error:
+                    # A bug of ours must not take the connection down: it is logged whole, and the client gets a Status.
+                    log.exception("%s %s failed", request.method, request.path)
+                    return status.response_of(internal_error(f"{type(error).__name__}: {error}"))
+        return None
 
     def _non_resource(self, request: Request) -> Response:
         if request.path == "/metrics":

@@ -16,6 +16,7 @@ from pyk8s.api.clock import Clock
 from pyk8s.api.http import UserInfo
 from pyk8s.api.identity import Identity
 
+from pyk8s_server.cluster.explain import BEGINNING, ExplainRoute
 from pyk8s_server.cluster.node_count import NodeCount
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Cluster:
     def __init__(self, store: Store, *, clock: Clock, identity: Identity, options: Options) -> None:
         self.store, self.clock, self.identity, self.options = store, clock, identity, options
         self.api = _api_server(store, clock, identity, options)
+        self._explain = self.api.extra_routes[BEGINNING] = ExplainRoute(store)
         self._manager: Manager | None = None
         self._scheduler: Scheduler | None = None
         self._nodes: SimulatedNodes | None = None
@@ -91,6 +93,7 @@ class Cluster:
             identity=identity,
             configuration=self.options.scheduler,
         )
+        self._explain.attach(self._scheduler.attempts, self.options.scheduler)
         nodes = self.client(NODES, "kubelet")
         self._nodes = SimulatedNodes(nodes, count=self.options.node_count, clock=clock, identity=identity)
         self._node_count = NodeCount(self.client(), self._nodes, clock=self.clock)

@@ -26,7 +26,6 @@ CONNECTION_REASONS = {
 ARGUMENT_REASONS = {
     ("DynamicResources", "filterTimeout"): "a search for devices is never cut off",
     ("DynamicResources", "bindingTimeout"): "binding conditions of devices are not waited for",
-    ("VolumeBinding", "bindTimeoutSeconds"): "a pod whose volumes are not bound is looked at again when they change",
     ("VolumeBinding", "shape"): "storage capacity is not scored",
 }
 PLACEMENT_POINTS = ("placementGenerate", "placementScore")
