@@ -80,6 +80,10 @@ class Objects:
         assumed = self._assumed[kind].get(key)
         return assumed if assumed is not None else self._told[kind].get(key)
 
+    def told(self, kind: str, key: str) -> Json | None:
+        """What the API last said, whatever was assumed since."""
+        return self._told[kind].get(key)
+
     def all(self, kind: str) -> Iterator[tuple[str, Json]]:
         """(key, object) in the order of keys, byte by byte."""
         for key in sorted(self._told[kind], key=str.encode):

@@ -19,6 +19,7 @@ from pyk8s.reference.scheduler.images import PodImages
 from pyk8s.reference.scheduler.node import Taint
 from pyk8s.reference.scheduler.node_selector import Term, decimal, node_affinity_terms
 from pyk8s.reference.scheduler.pod_affinity import PodAffinity
+from pyk8s.reference.scheduler.pod_claims import PodClaims
 from pyk8s.reference.scheduler.requests import PodRequests
 from pyk8s.reference.scheduler.spread_constraints import PodSpread
 from pyk8s.reference.scheduler.volumes import PodVolumes
@@ -90,6 +91,7 @@ class PodShape:
     spread: PodSpread = field(default_factory=PodSpread)
     affinity: PodAffinity = field(default_factory=PodAffinity)
     images: PodImages = field(default_factory=PodImages)
+    claims: PodClaims = field(default_factory=PodClaims)
     features: frozenset[str] = frozenset()
     """What its node must declare."""
     volumes: PodVolumes = field(default_factory=PodVolumes)
@@ -114,6 +116,7 @@ class PodShape:
             images=PodImages.parse(spec),
             spread=PodSpread.parse(pod),
             affinity=PodAffinity.parse(pod),
+            claims=PodClaims.parse(pod),
             features=inferred_features(spec),
             volumes=PodVolumes.parse(pod),
         )
