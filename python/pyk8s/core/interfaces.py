@@ -266,6 +266,13 @@ class Store(Protocol):
     def create(self, key: str, value: bytes, *, lease: int = 0) -> KeyValue:
         """Raises KeyExists."""
 
+    def create_many(self, items: Sequence[tuple[str, bytes]]) -> list[int]:
+        """Create many (key, value), each at a revision of its own, as one wait for the lock and the disk.
+
+        Returns their revisions, 0 for a key that was there already. An item that is refused otherwise is raised after
+        the others were written.
+        """
+
     def update(self, key: str, value: bytes, *, expected: int, lease: int = 0) -> KeyValue:
         """Compare-and-swap on the mod revision. Raises Conflict, KeyNotFound."""
 

@@ -14,10 +14,11 @@ use pyk8s_core::store::txn::Transaction as CoreTransaction;
 use pyk8s_core::store::version::Version;
 use pyk8s_core::store::wal::Durability;
 use pyk8s_core::store::watch::WatchOptions;
-use pyk8s_core::store::write::Precondition;
+use pyk8s_core::store::write::{BatchWrite, Precondition};
 use pyk8s_core::store::{Store as CoreStore, StoreError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::errors::store_error;
@@ -252,6 +253,23 @@ impl Store {
     #[pyo3(signature = (key, value, *, lease = 0))]
     fn create(&self, py: Python<'_>, key: &str, value: &[u8], lease: i64) -> PyResult<KeyValue> {
         self.put_if(py, key, value, lease, Precondition::Absent)
+    }
+
+    fn create_many(&self, py: Python<'_>, items: Vec<(String, PyBackedBytes)>) -> PyResult<Vec<i64>> {
+        let create = |(key, value): (String, PyBackedBytes)| BatchWrite {
+            key,
+            value: value.to_vec(),
+            lease: 0,
+            precondition: Precondition::Absent,
+        };
+        let writes: Vec<BatchWrite> = items.into_iter().map(create).collect();
+        let answers =
+            detached(py, || self.core.put_batch(&writes)).map_err(|error| store_error(py, error))?;
+        let revision = |answer: Result<i64, StoreError>| match answer {
+            Err(StoreError::KeyExists { .. }) => Ok(0),
+            other => other.map_err(|error| store_error(py, error)),
+        };
+        answers.into_iter().map(revision).collect()
     }
 
     #[pyo3(signature = (key, value, *, expected, lease = 0))]

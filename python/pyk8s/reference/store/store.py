@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pyk8s.errors import Compacted, Conflict, FutureRevision, KeyExists, KeyNotFound
+from pyk8s.errors import Compacted, Conflict, DecodeError, FutureRevision, KeyExists, KeyNotFound
 from pyk8s.reference.object.envelope import Envelope
 from pyk8s.reference.object.envelope_parser import parse
 from pyk8s.reference.store import snapshot as snapshots
@@ -146,6 +146,20 @@ class Store:
                 raise KeyExists(key)
 
         return self._put(key, value, lease, check)
+
+    def create_many(self, items: Sequence[tuple[str, bytes]]) -> list[int]:
+        revisions: list[int] = []
+        refused: Exception | None = None
+        for key, value in items:
+            try:
+                revisions.append(self.create(key, value).mod_revision)
+            except KeyExists:
+                revisions.append(0)
+            except (DecodeError, ValueError) as error:
+                refused = refused or error
+        if refused is not None:
+            raise refused
+        return revisions
 
     def update(self, key: str, value: bytes, *, expected: int, lease: int = 0) -> KeyValue:
         return self._put(key, value, lease, lambda living: _expect(key, living, expected))

@@ -1,7 +1,7 @@
-"""A cluster in one process: the store, a watcher that counts, and the scheduler engine between them.
+"""A cluster in one process: the store, the scheduler attached to it, and a watcher that takes in every event.
 
-Always true: a pod counts as bound when its binding is committed and the watcher has had the event.
-Not here: how decisions become bindings (see `feeder`), the operations (see `runner`).
+Always true: a pod counts as bound when the watcher has had the event of its binding.
+Not here: what the scheduler leaves to its caller (see `feeder`), the operations (see `runner`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from pyk8s import core
 from pyk8s.api.clock import Clock
 from pyk8s.core.interfaces import Store
 from pyk8s.core.scheduler_interface import SchedulerEngine
-from pyk8s.errors import KeyExists
 from pyk8s.simulate.bench.cluster import ClusterError
 from pyk8s.simulate.bench.feeder import Feeder
-from pyk8s.simulate.bench.kinds import PODS, ObjectKind
+from pyk8s.simulate.bench.kinds import POD_FIELDS, PODS, ObjectKind
 from pyk8s.simulate.bench.ledger import Ledger
 from pyk8s.simulate.bench.objects import NewObject, ordered
 from pyk8s.simulate.bench.placement import fill_of_nodes
@@ -30,27 +29,23 @@ MakeEngine = Callable[..., SchedulerEngine]
 WATCH_BACKLOG_MAX = 4_000_000
 """Events that may wait for the watcher: a batch of creates, and what the scheduler commits meanwhile."""
 POLL_COUNT = 4096
+NODE_NAME = b'"nodeName":"'
 
 
 class InProcessCluster:
-    """Store, watcher and engine; everything happens in the caller's thread."""
+    """Store, scheduler and watcher, all called from one thread."""
 
-    def __init__(self, clock: Clock, ledger: Ledger, make_engine: MakeEngine) -> None:
+    def __init__(self, clock: Clock, ledger: Ledger, make_engine: MakeEngine, seed: int = 0) -> None:
         self._clock, self._ledger, self.make_engine = clock, ledger, make_engine
         self.store: Store = core.Store(objects=True)
+        self.store.set_fields(PODS.prefix, POD_FIELDS)
         self._watch = self.store.watch(PODS.prefix, backlog_max=WATCH_BACKLOG_MAX)
-        self._feeder = Feeder(self.store, make_engine(is_indexed=True), clock, ledger)
+        self._feeder = Feeder(self.store, make_engine(is_indexed=True), clock, ledger, seed)
         self.event_count = 0
         self.marked_revision = 0
 
     async def create(self, objects: Sequence[NewObject]) -> None:
-        store, feeder = self.store, self._feeder
-        for obj in objects:
-            try:
-                kv = store.create(obj.key, obj.value)
-            except KeyExists:
-                continue
-            feeder.stored(obj.kind, kv)
+        self.store.create_many([(obj.key, obj.value) for obj in objects])
 
     async def replace(self, obj: NewObject, subresources: Sequence[str]) -> None:
         kv = self.store.get(obj.key)
@@ -64,7 +59,7 @@ class InProcessCluster:
             wanted["spec"]["nodeName"] = node_name
         if "status" in stored:
             wanted["status"] = {**stored["status"], **(wanted.get("status") or {})}
-        self._feeder.stored(obj.kind, self.store.update(obj.key, ordered(wanted), expected=kv.mod_revision))
+        self.store.update(obj.key, ordered(wanted), expected=kv.mod_revision)
 
     async def delete(self, kind: ObjectKind, namespace: str, name: str, grace_s: int | None = None) -> None:
         self._feeder.delete(kind, kind.key(namespace, name), grace_s)
@@ -73,11 +68,11 @@ class InProcessCluster:
         is_busy = self._feeder.advance()
         return self._drain() or is_busy
 
-    def next_deadline_s(self) -> float | None:
-        return self._feeder.next_deadline_s()
-
     async def wait(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
+
+    def next_deadline_s(self) -> float | None:
+        return self._feeder.next_deadline_s()
 
     async def mark(self) -> None:
         self.marked_revision = self.store.revision
@@ -86,14 +81,17 @@ class InProcessCluster:
         return fill_of_nodes(self.store)
 
     async def close(self) -> None:
+        self._feeder.close()
         self._watch.close()
         self.store.close()
 
     def _drain(self) -> bool:
-        """Take in what the watch has; the events are counted and let go, as a client's cache would keep them."""
+        """Take in what the watch has, as a client would."""
         total = 0
         while events := self._watch.poll(POLL_COUNT):
             total += len(events)
+            bound = [kv.key for kv in [one.kv for one in events if one.type == "MODIFIED"] if NODE_NAME in kv.value]
+            if bound:
+                self._ledger.bound(bound, self._clock.monotonic_s())
         self.event_count += total
-        self._feeder.watched()
         return total > 0

@@ -60,3 +60,33 @@ NODES, PODS = must_find("v1", "Node"), must_find("v1", "Pod")
 NAMESPACES = must_find("v1", "Namespace")
 VOLUMES, CLAIMS = must_find("v1", "PersistentVolume"), must_find("v1", "PersistentVolumeClaim")
 CSI_NODES = must_find("storage.k8s.io/v1", "CSINode")
+SEEN = (
+    PODS,
+    NODES,
+    NAMESPACES,
+    VOLUMES,
+    CLAIMS,
+    CSI_NODES,
+    must_find("v1", "Event"),
+    must_find("v1", "Service"),
+    must_find("v1", "ReplicationController"),
+    must_find("apps/v1", "ReplicaSet"),
+    must_find("apps/v1", "StatefulSet"),
+    must_find("storage.k8s.io/v1", "StorageClass"),
+    must_find("storage.k8s.io/v1", "CSIDriver"),
+    must_find("storage.k8s.io/v1", "CSIStorageCapacity"),
+    must_find("storage.k8s.io/v1", "VolumeAttachment"),
+    must_find("policy/v1", "PodDisruptionBudget"),
+    must_find("resource.k8s.io/v1", "DeviceClass"),
+    must_find("resource.k8s.io/v1", "ResourceSlice"),
+    must_find("resource.k8s.io/v1", "ResourceClaim"),
+    must_find("scheduling.k8s.io/v1alpha2", "PodGroup"),
+)
+"""What the scheduler looks at; and events, which it writes."""
+POD_FIELDS = [
+    *((label, label, "") for label in ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName")),
+    ("spec.serviceAccountName", "spec.serviceAccountName", ""),
+    ("spec.hostNetwork", "spec.hostNetwork", "false"),
+    *((label, label, "") for label in ("status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName")),
+]
+"""The fields by which pods are selected, as the API server keeps them."""

@@ -123,7 +123,7 @@ async def _measure_in_process(ready: Ready, run: _Run) -> WorkloadResult:
         return made
 
     memory.forget_peak()
-    cluster = InProcessCluster(run.clock, run.ledger, make_engine)
+    cluster = InProcessCluster(run.clock, run.ledger, make_engine, run.options.seed)
     try:
         runner = await run.run(cluster)
         peak_bytes = memory.peak_bytes()
