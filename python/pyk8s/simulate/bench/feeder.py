@@ -23,8 +23,8 @@ from pyk8s.simulate.bench.objects import ordered
 Json = dict[str, Any]
 STEP_COUNT = 256
 """Attempts between two looks at the watch and at what else is due: about a millisecond of work."""
-TIMED_EVERY = 4
-"""In one of so many steps, one attempt is made alone and timed."""
+TIMED_EVERY = 16
+"""Before one of so many steps, one attempt is made alone and timed, with no commit beside it."""
 WRITTEN = {kind.kind: kind for kind in (VOLUMES, CLAIMS, PODS, must_find("resource.k8s.io/v1", "ResourceClaim"))}
 """Kinds that a decision may write to before its binding."""
 EVENT_TEMPLATE = orjson.dumps(
@@ -94,12 +94,13 @@ class Feeder:
         self._attached.close()
 
     def _timed_attempt(self, now_s: float) -> bool:
+        is_busy = self._told(self._attached.settle(now_s), now_s)
         self._attached.take_in(now_s)
         started_s = self._clock.monotonic_s()
         step = self._attached.step(now_s, 1)
         if step.attempt_count:
             self._ledger.timed(self._clock.monotonic_s() - started_s)
-        return self._told(step, now_s)
+        return self._told(step, now_s) or is_busy
 
     def _told(self, step: Step, now_s: float) -> bool:
         """Carry out what the scheduler leaves to its caller; whether anything came of the step."""
