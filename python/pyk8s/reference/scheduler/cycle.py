@@ -144,7 +144,9 @@ class Cycle:
 
     def _filter(self, attempt: Attempt, pod: PodInfo, plan: Plan, world: World, start: int) -> None:
         count = len(plan.nodes)
-        target = feasible_nodes_to_find(count, self._framework.profile.percentage)
+        # Without a score one feasible node is as good as another.
+        is_scoring = bool(self._framework.at("score"))
+        target = feasible_nodes_to_find(count, self._framework.profile.percentage) if is_scoring else 1
         for step in range(count):
             if len(attempt.feasible) == target:
                 break

@@ -162,7 +162,11 @@ impl Cycle {
         mut trace: Option<&mut Trace>,
     ) {
         let slots = plan.slots.as_deref().unwrap_or_else(|| world.cache.order());
-        let target = feasible_nodes_to_find(slots.len(), framework.profile.percentage);
+        // Without a score one feasible node is as good as another.
+        let target = match framework.score.is_empty() {
+            true => 1,
+            false => feasible_nodes_to_find(slots.len(), framework.profile.percentage),
+        };
         self.histogram.clear();
         for step in 0..slots.len() {
             if attempt.feasible.len() == target {

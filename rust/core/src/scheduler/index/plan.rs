@@ -42,7 +42,7 @@ const PERCENTAGE_OF_ALL: usize = 100;
 impl Plan {
     /// None: these pods must be scanned.
     pub fn of(pod: &PodInfo, framework: &Framework, world: &World) -> Option<Plan> {
-        if framework.profile.percentage < PERCENTAGE_OF_ALL {
+        if framework.profile.percentage < PERCENTAGE_OF_ALL || framework.score.is_empty() {
             return None;
         }
         let reaches: Vec<Reach> = framework.plugins.iter().map(|p| p.reach(pod)).collect();
