@@ -13,6 +13,8 @@ from pyk8s.core.scheduler_interface import SchedulerEngine
 from pyk8s.simulate.nodes import NodeShape
 from pyk8s.simulate.pod_shape import PodShape
 
+DAY_S = 86_400
+
 
 class SimulatedNode:
     """A node, what runs on it, and what it has given away by resource index."""
@@ -69,6 +71,7 @@ class ClusterState:
         """Nodes whose fill may have changed since someone last emptied this."""
         self.bound_count = 0
         self._slot_count = 0
+        self._day, self._day_text = -1, ""
         self._index = {name: index for index, name in enumerate(self.resources)}
         # By identity; the shape stands beside, so that it lives and its identity is not given away again.
         self._vectors: dict[int, tuple[PodShape, list[tuple[int, int]]]] = {}
@@ -174,4 +177,9 @@ class ClusterState:
                 self.requested[index] += sign * amount
 
     def time_text(self, now_s: float) -> bytes:
-        return rfc3339(self.start_s + now_s).encode()
+        """RFC 3339. Every pod asks for some second of its own, so only days are looked up."""
+        day, second = divmod(int(self.start_s + now_s), DAY_S)
+        if day != self._day:
+            self._day, self._day_text = day, rfc3339(day * DAY_S)[:11]
+        hour, minute = divmod(second // 60, 60)
+        return f"{self._day_text}{hour:02}:{minute:02}:{second % 60:02}Z".encode()
