@@ -54,6 +54,7 @@ def _figures(result: Json) -> list[tuple[str, tuple[str, ...], Callable[[float],
         ("wait, median", ("wait_s", "p50"), duration_text),
         ("wait, 99th percentile", ("wait_s", "p99"), duration_text),
         ("wait, longest", ("wait_s", "max"), duration_text),
+        ("longest still waiting", ("still_waiting_s", "max"), duration_text),
         ("nodes used, mean", ("nodes_used", "mean"), lambda value: f"{value:.1f}"),
     ]
     summary = result["schedulers"][0]["summary"]
@@ -61,7 +62,7 @@ def _figures(result: Json) -> list[tuple[str, tuple[str, ...], Callable[[float],
     figures += [(f"{name} used, mean", ("utilization", name, "mean"), _percent) for name in names]
     fragmented = [name for name in names if name in summary["fragmentation"]]
     figures += [(f"{name} fragmented, mean", ("fragmentation", name, "mean"), _percent) for name in fragmented]
-    optional = {"pods lost with nodes", "pods preempted", "pods finished"}
+    optional = {"longest still waiting", "pods lost with nodes", "pods preempted", "pods finished"}
     return [
         entry
         for entry in figures

@@ -126,16 +126,14 @@ def _slug(name: str) -> str:
 
 def _waits(runs: Sequence[Json]) -> Chart:
     keys = ("p50", "p90", "p99", "max")
-    unit_s, unit = _time_unit(max(run["summary"]["wait_s"]["max"] for run in runs))
-    bars = [
-        Line(
-            run["name"], ["median", "90 %", "99 %", "longest"], [run["summary"]["wait_s"][key] / unit_s for key in keys]
-        )
-        for run in runs
-    ]
-    return Chart(
-        "waits", "Pods", "How long pods waited for a node", "bars", "share of the pods", f"wait ({unit})", bars
-    )
+    longest = [max(run["summary"][name]["max"] for name in ("wait_s", "still_waiting_s")) for run in runs]
+    unit_s, unit = _time_unit(max(longest))
+    names, bars = ["median", "90 %", "99 %", "longest", "longest, still waiting"], []
+    for run in runs:
+        waits = [run["summary"]["wait_s"][key] for key in keys] + [run["summary"]["still_waiting_s"]["max"]]
+        bars.append(Line(run["name"], names, [round(wait / unit_s, 4) for wait in waits]))
+    title = "How long pods waited for a node"
+    return Chart("waits", "Pods", title, "bars", "share of the pods", f"wait ({unit})", bars)
 
 
 def _final_fill(runs: Sequence[Json]) -> Chart:

@@ -34,6 +34,7 @@ def summary(simulation: Simulation) -> Json:
         "unschedulable": {"end": unschedulable},
         "attempts": measure.counts["attempts"],
         "wait_s": wait_figures(wait for waits in measure.waits.values() for wait in waits),
+        "still_waiting_s": wait_figures(simulation.now_s - pod.created_s for pod in state.pending.values()),
         "node_failures": measure.counts["node_failures"],
         "nodes": _curve(measure.series.nodes),
         "nodes_used": _curve(measure.series.nodes_used),
