@@ -92,10 +92,12 @@ def _attempt(recorded: Json, own: Json | None) -> list[str]:
     if is_told and not is_tentative and own.get("message") != recorded["message"]:
         found.append(f"message {own.get('message')!r} for {recorded['message']!r}")
     # Without a score the first node found is taken: in which order the nodes came to the scheduler is not recorded.
+    # (nor, therefore, which of them were looked at).
     is_determined = "final" in recorded or len(recorded.get("argmax", ())) == 1
     if recorded["result"] == "bound" and is_determined and own.get("chosen") not in recorded["argmax"]:
         found.append(f"chosen {own.get('chosen')}, not in {recorded['argmax']}")
-    if "feasible" in recorded and recorded["result"] != "gated":
+    is_searched = recorded["result"] != "bound" or is_determined
+    if "feasible" in recorded and recorded["result"] != "gated" and is_searched:
         found += _filter_differences(recorded, own.get("filtered", {}))
     if "final" in recorded:
         found += _score_differences(recorded, own)
