@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use pyk8s_core::scheduler::{Decision, Outcome, SchedulerEngine, SchedulerOptions};
+use pyk8s_core::scheduler::{Decision, Outcome, SchedulerEngine};
 use serde_json::{json, Map, Value};
 
 const START_S: f64 = 1000.0;
@@ -16,7 +16,7 @@ struct Script {
 
 impl Script {
     fn new() -> Self {
-        let mut engine = SchedulerEngine::new(SchedulerOptions::default());
+        let mut engine = SchedulerEngine::new(b"", 0, true).expect("the defaults");
         engine.advance(START_S);
         Script { engine, now_s: START_S }
     }
@@ -103,6 +103,8 @@ fn pod(name: &str, pairs: &[(&str, &str)]) -> Vec<u8> {
     let (mut metadata, mut status) = (json!({"name": name, "namespace": "default"}), json!({}));
     let mut spec = json!({"tolerations": [], "schedulingGates": [], "nodeSelector": {}});
     let (mut requests, mut ports, mut preferred) = (Map::new(), Vec::new(), Vec::new());
+    let mut affinity = json!({});
+    let (mut labels, mut spreads) = (json!({}), Vec::new());
     let push = |list: &mut Value, item: Value| list.as_array_mut().expect("a list").push(item);
     for (key, value) in pairs {
         match *key {
@@ -124,6 +126,18 @@ fn pod(name: &str, pairs: &[(&str, &str)]) -> Vec<u8> {
                     let term =
                         json!({"matchExpressions": [{"key": label, "operator": "In", "values": [value]}]});
                     preferred.push(json!({"weight": 1, "preference": term}));
+                } else if let Some(label) = key.strip_prefix("label.") {
+                    labels[label] = json!(value);
+                } else if let Some(topology) = key.strip_prefix("spread.") {
+                    let (skew, selected) = value.split_once(':').expect("SKEW:KEY:VALUE");
+                    let mut constraint = matching(topology, selected);
+                    constraint["maxSkew"] = json!(skew.parse::<i64>().expect("a skew"));
+                    constraint["whenUnsatisfiable"] = json!("DoNotSchedule");
+                    spreads.push(constraint);
+                } else if let Some(topology) = key.strip_prefix("near.") {
+                    affinity["podAffinity"] = required(matching(topology, value));
+                } else if let Some(topology) = key.strip_prefix("apart.") {
+                    affinity["podAntiAffinity"] = required(matching(topology, value));
                 } else {
                     requests.insert((*key).to_owned(), json!(value));
                 }
@@ -131,9 +145,21 @@ fn pod(name: &str, pairs: &[(&str, &str)]) -> Vec<u8> {
         }
     }
     spec["containers"] = json!([{"name": "c", "resources": {"requests": requests}, "ports": ports}]);
-    spec["affinity"] =
-        json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}});
+    affinity["nodeAffinity"] = json!({"preferredDuringSchedulingIgnoredDuringExecution": preferred});
+    (spec["affinity"], spec["topologySpreadConstraints"]) = (affinity, json!(spreads));
+    metadata["labels"] = labels;
     json!({"metadata": metadata, "spec": spec, "status": status}).to_string().into_bytes()
+}
+
+fn required(term: Value) -> Value {
+    json!({"requiredDuringSchedulingIgnoredDuringExecution": [term]})
+}
+
+/// A topology and `KEY:VALUE` as a topology key and a label selector.
+fn matching(topology: &str, selected: &str) -> Value {
+    let key = if topology == "zone" { "topology.kubernetes.io/zone" } else { topology };
+    let (label, value) = selected.split_once(':').expect("KEY:VALUE");
+    json!({"topologyKey": key, "labelSelector": {"matchLabels": {label: value}}})
 }
 
 #[test]

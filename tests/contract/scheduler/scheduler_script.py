@@ -12,6 +12,7 @@ Json = dict[str, Any]
 SCRIPTS = sorted((Path(__file__).parents[2] / "scripts" / "scheduler").glob("*.txt"))
 START_S = 1000.0
 ZONE = "topology.kubernetes.io/zone"
+DOTTED = ("select.", "prefer.", "label.", "spread.", "near.", "apart.")
 
 
 def run(path: Path, engine: SchedulerEngine) -> int:
@@ -103,9 +104,9 @@ def node(name: str, pairs: list[Any]) -> Json:
 def pod(name: str, pairs: list[Any]) -> Json:
     metadata: Json = {"name": name, "namespace": "default"}
     spec: Json = {"tolerations": [], "schedulingGates": [], "nodeSelector": {}}
-    requests, ports, preferred, status = {}, [], [], {}
+    requests, ports, preferred, status, affinity = {}, [], [], {}, {}
     for key, value in pairs:
-        match key.split(".")[0] if key.startswith(("select.", "prefer.")) else key:
+        match key.split(".")[0] if key.startswith(DOTTED) else key:
             case "node":
                 spec["nodeName"] = value
             case "priority":
@@ -126,8 +127,24 @@ def pod(name: str, pairs: list[Any]) -> Json:
             case "prefer":
                 term = {"matchExpressions": [{"key": key.partition(".")[2], "operator": "In", "values": [value]}]}
                 preferred.append({"weight": 1, "preference": term})
+            case "label":
+                metadata.setdefault("labels", {})[key.partition(".")[2]] = value
+            case "spread":
+                skew, _, selected = value.partition(":")
+                constraint = {"maxSkew": int(skew), "whenUnsatisfiable": "DoNotSchedule", **matching(key, selected)}
+                spec.setdefault("topologySpreadConstraints", []).append(constraint)
+            case "near":
+                affinity["podAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": [matching(key, value)]}
+            case "apart":
+                affinity["podAntiAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": [matching(key, value)]}
             case _:
                 requests[key] = value
     spec["containers"] = [{"name": "c", "resources": {"requests": requests}, "ports": ports}]
-    spec["affinity"] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
-    return {"metadata": metadata, "spec": spec, "status": status}
+    affinity["nodeAffinity"] = {"preferredDuringSchedulingIgnoredDuringExecution": preferred}
+    return {"metadata": metadata, "spec": {**spec, "affinity": affinity}, "status": status}
+
+
+def matching(key: str, selected: str) -> Json:
+    """`WORD.TOPOLOGY` and `KEY:VALUE` as a topology key and a label selector."""
+    topology, (label, _, value) = key.partition(".")[2], selected.partition(":")
+    return {"topologyKey": ZONE if topology == "zone" else topology, "labelSelector": {"matchLabels": {label: value}}}

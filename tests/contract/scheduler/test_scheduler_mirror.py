@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pyk8s import _core, reference
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import spread_strategies as spread
 
 Json = dict[str, Any]
 
@@ -50,6 +56,9 @@ containers = st.lists(
 )
 
 
+node_labels = st.builds(dict.__or__, st.dictionaries(KEYS, VALUES, max_size=3), spread.topology_labels)
+
+
 @st.composite
 def nodes(draw: st.DrawFn) -> Json:
     taint = st.fixed_dictionaries({"key": KEYS, "value": VALUES, "effect": EFFECTS})
@@ -57,7 +66,7 @@ def nodes(draw: st.DrawFn) -> Json:
     if draw(st.booleans()):
         allocatable |= {"cpu": draw(QUANTITIES), "memory": draw(QUANTITIES)}
     return {
-        "metadata": {"name": draw(NODE_NAMES), "labels": draw(st.dictionaries(KEYS, VALUES, max_size=3))},
+        "metadata": {"name": draw(NODE_NAMES), "labels": draw(node_labels)},
         "spec": {"unschedulable": draw(st.booleans()), "taints": draw(st.lists(taint, max_size=2))},
         "status": {"allocatable": allocatable},
     }
@@ -89,14 +98,21 @@ def pods(draw: st.DrawFn) -> Json:
     if draw(st.booleans()):
         selector = {"nodeSelectorTerms": draw(st.lists(terms, max_size=2))}
         affinity["requiredDuringSchedulingIgnoredDuringExecution"] = selector
-    spec["affinity"] = {"nodeAffinity": affinity}
+    spec["affinity"] = {
+        "nodeAffinity": affinity,
+        "podAffinity": draw(spread.sometimes(spread.affinities)),
+        "podAntiAffinity": draw(spread.sometimes(spread.affinities)),
+    }
+    spec["topologySpreadConstraints"] = draw(st.lists(spread.constraints, max_size=2))
     if draw(st.booleans()):
         spec["resources"] = {"requests": draw(requests)}
     if draw(st.integers(0, 9)) == 0:
         spec["schedulingGates"] = [{"name": "gate"}]
     if draw(st.integers(0, 4)) == 0:
         spec["nodeName"] = draw(NODE_NAMES)
-    metadata: Json = {"name": draw(POD_NAMES), "namespace": "default"}
+    name = draw(POD_NAMES)
+    metadata: Json = {"name": name, "namespace": draw(spread.NAMESPACES), "uid": f"default/{name}"}
+    metadata |= {"labels": draw(spread.labels), "ownerReferences": draw(spread.owner_references)}
     if draw(st.integers(0, 9)) == 0:
         metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     return {"metadata": metadata, "spec": spec, "status": {"phase": draw(st.sampled_from(["Pending", "Failed"]))}}
@@ -117,6 +133,18 @@ class Mirror(RuleBasedStateMachine):
     def remove_node(self, name: str) -> None:
         for twin in self.twins:
             twin.remove_node(name)
+
+    @rule(change=spread.objects())
+    def set_object(self, change: tuple[str, Json]) -> None:
+        for twin in self.twins:
+            twin.set_object(change[0], json.dumps(change[1]).encode())
+
+    @rule(change=spread.objects())
+    def remove_object(self, change: tuple[str, Json]) -> None:
+        kind, meta = change[0], change[1]["metadata"]
+        key = meta["name"] if kind == "Namespace" else f"{meta['namespace']}/{meta['name']}"
+        for twin in self.twins:
+            twin.remove_object(kind, key)
 
     @rule(pod=pods())
     def set_pod(self, pod: Json) -> None:
@@ -159,3 +187,16 @@ class Mirror(RuleBasedStateMachine):
 
 TestMirror = Mirror.TestCase
 TestMirror.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+
+
+class MirrorWithDefaults(Mirror):
+    """The same with arguments for what spreads pods."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        config = json.dumps(spread.HARD_DEFAULTS).encode()
+        self.twins = (_core.SchedulerEngine(config=config), reference.SchedulerEngine(config=config))
+
+
+TestMirrorWithDefaults = MirrorWithDefaults.TestCase
+TestMirrorWithDefaults.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
