@@ -231,27 +231,16 @@ pub struct InterPodAffinity {
 
 impl InterPodAffinity {
     pub fn new(args: &Value) -> Result<InterPodAffinity, SchedulerError> {
-        let wrong =
-            |field: &str| SchedulerError::Decode(format!("InterPodAffinity.{field}: has the wrong type"));
+        let wrong = || SchedulerError::Decode("pluginConfig.InterPodAffinity: has the wrong shape".into());
         let hard_weight = match &args["hardPodAffinityWeight"] {
             Value::Null => 1,
-            weight => weight.as_i64().ok_or_else(|| wrong("hardPodAffinityWeight"))?,
+            weight => weight.as_i64().ok_or_else(wrong)?,
         };
         let ignores_existing = match &args["ignorePreferredTermsOfExistingPods"] {
             Value::Null => false,
-            ignores => ignores.as_bool().ok_or_else(|| wrong("ignorePreferredTermsOfExistingPods"))?,
+            ignores => ignores.as_bool().ok_or_else(wrong)?,
         };
         Ok(InterPodAffinity { hard_weight, ignores_existing })
-    }
-
-    /// What a pod's required affinity is worth to the pods it wants to be near.
-    pub fn hard_weight(&self) -> i64 {
-        self.hard_weight
-    }
-
-    /// Whether pods with such terms are scored at all.
-    pub fn is_scoring(&self, own: &PodAffinity) -> bool {
-        !self.ignores_existing || own.has_preferred()
     }
 
     /// What the terms of pods already there say about the incoming pod.

@@ -124,7 +124,7 @@ impl PodTopologySpread {
             vec![system_default(HOSTNAME, 3, symbols), system_default(ZONE, 5, symbols)]
         } else {
             let wrong =
-                |_| SchedulerError::Decode("PodTopologySpread.defaultConstraints: has the wrong type".into());
+                |_| SchedulerError::Decode("pluginConfig.PodTopologySpread: has the wrong shape".into());
             type Listed = Option<Vec<manifest::TopologySpreadConstraint>>;
             let listed = Listed::deserialize(&args["defaultConstraints"]).map_err(wrong)?;
             listed.iter().flatten().map(|c| SpreadConstraint::parse(c, &[], symbols)).collect()
