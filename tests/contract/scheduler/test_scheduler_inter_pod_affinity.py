@@ -247,5 +247,5 @@ def test_preferences_of_others_can_be_ignored(scheduler_engine: type[SchedulerEn
 
 
 def test_an_argument_of_the_wrong_type_is_refused(scheduler_engine: type[SchedulerEngine]) -> None:
-    with pytest.raises(DecodeError, match="pluginConfig.InterPodAffinity"):
+    with pytest.raises(DecodeError, match=PLUGIN):
         configured(scheduler_engine, hardPodAffinityWeight="heavy")

@@ -289,5 +289,5 @@ def test_an_empty_list_switches_the_defaults_off(scheduler_engine: type[Schedule
 
 
 def test_defaults_that_are_no_list_are_refused(scheduler_engine: type[SchedulerEngine]) -> None:
-    with pytest.raises(DecodeError, match="pluginConfig.PodTopologySpread"):
+    with pytest.raises(DecodeError, match=PLUGIN):
         configured(scheduler_engine, defaultingType="List", defaultConstraints="all")

@@ -243,6 +243,16 @@ impl InterPodAffinity {
         Ok(InterPodAffinity { hard_weight, ignores_existing })
     }
 
+    /// What a pod's required affinity is worth to the pods it wants to be near.
+    pub fn hard_weight(&self) -> i64 {
+        self.hard_weight
+    }
+
+    /// Whether pods with such terms are scored at all.
+    pub fn is_scoring(&self, own: &PodAffinity) -> bool {
+        !self.ignores_existing || own.has_preferred()
+    }
+
     /// What the terms of pods already there say about the incoming pod.
     fn add_theirs(&self, found: &mut Preferred, pod: &PodInfo, labels: &Labels, node: &NodeInfo) {
         for other in &node.pods_with_affinity {
