@@ -24,6 +24,7 @@ from pyk8s.simulate.scenario import Scenario
 from pyk8s.simulate.scenario_cluster import NODES_MAX
 from pyk8s.simulate.scenario_workload import Workload
 from pyk8s.simulate.shapes import Shapes, owner_reference, pod_of
+from pyk8s.simulate.storage_classes import complete_claims
 from pyk8s.simulate.trace import read_jobs, read_node_events
 from pyk8s.simulate.workload import WorkloadPlan
 from pyk8s.simulate.workload_manifest import plan_of, pod_plan
@@ -203,6 +204,7 @@ class PlanBuilder:
         plan = self.plan
         if plan.node_count > NODES_MAX:
             self.problem("cluster", f"has {plan.node_count} nodes; allowed: at most {NODES_MAX}")
+        complete_claims(plan)
         plan.resources = _resources(plan)
         self._check_names()
         self._check_pools()

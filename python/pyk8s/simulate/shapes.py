@@ -5,6 +5,7 @@ Always true: two pods whose labels, annotations, owners and specs are equal shar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,9 @@ Json = dict[str, Any]
 
 PINNED = "\ue000pinned"
 """Stands for a node's name in the shape of a daemon's pods."""
+
+OWN_NAME = "\ue000own"
+"""Stands for the pod's own name in the shape of a StatefulSet's pods."""
 
 DAEMON_TAINTS = (
     ("not-ready", "NoExecute"), ("unreachable", "NoExecute"), ("disk-pressure", "NoSchedule"),
@@ -83,11 +87,20 @@ def pinned_pod(pod: Json) -> Json:
     return {**pod, "spec": {**pod["spec"], "affinity": affinity}}
 
 
-def pinned(shape: PodShape, node_name: bytes) -> PodShape:
-    """The shape of a daemon's pod for one node."""
-    mark = PINNED.encode()
+def with_claims(template: Json, claims: Iterable[Json]) -> Json:
+    """A StatefulSet's template with the volumes of its claims; OWN_NAME stands for the pod's name in theirs."""
+    spec = template.get("spec") or {}
+    names = [claim["metadata"]["name"] for claim in claims]
+    kept = [volume for volume in spec.get("volumes") or () if volume.get("name") not in names]
+    made = [{"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{OWN_NAME}"}} for name in names]
+    return {**template, "spec": {**spec, "volumes": [*kept, *made]}}
 
-    def to_node(pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        return tuple(piece.replace(mark, node_name) for piece in pieces)
 
-    return replace(shape, pending=to_node(shape.pending), bound=to_node(shape.bound), deleting=to_node(shape.deleting))
+def personal(shape: PodShape, mark: str, text: bytes) -> PodShape:
+    """The shape of one pod alone: a daemon's for its node (PINNED), a StatefulSet's with its claims (OWN_NAME)."""
+    sought = mark.encode()
+
+    def filled(pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        return tuple(piece.replace(sought, text) for piece in pieces)
+
+    return replace(shape, pending=filled(shape.pending), bound=filled(shape.bound), deleting=filled(shape.deleting))

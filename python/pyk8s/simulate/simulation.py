@@ -12,7 +12,10 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import orjson
+
 from pyk8s.core.scheduler_interface import Decision, SchedulerEngine
+from pyk8s.simulate.claims import Claims
 from pyk8s.simulate.cluster_state import ClusterState, SimulatedNode, SimulatedPod
 from pyk8s.simulate.daemons import wants_node
 from pyk8s.simulate.measure import SAMPLES_DEFAULT, Measurement
@@ -20,7 +23,7 @@ from pyk8s.simulate.nodes import NodeShape
 from pyk8s.simulate.plan import Plan
 from pyk8s.simulate.pod_shape import PodShape
 from pyk8s.simulate.reasons import main_reason
-from pyk8s.simulate.shapes import pinned
+from pyk8s.simulate.shapes import OWN_NAME, PINNED, personal
 from pyk8s.simulate.workload import Batch, WorkloadPlan
 
 EVENTS_MAX = 1_000_000_000
@@ -37,12 +40,29 @@ Progress = Callable[[float, float], None]
 class Run:
     """One workload in one run: its pods that live, and the number of the next one."""
 
-    __slots__ = ("batches", "made_count", "plan", "pods", "wanted")
+    __slots__ = ("batches", "freed", "made_count", "plan", "pods", "wanted")
 
     def __init__(self, plan: WorkloadPlan, batches: Iterator[Batch]) -> None:
         self.plan, self.batches = plan, batches
         self.pods: dict[str, SimulatedPod] = {}
         self.made_count = self.wanted = 0
+        self.freed: list[int] = []
+
+    def next_name(self) -> str:
+        """Numbers rise from 1; those of a StatefulSet from 0, the lowest that is free."""
+        if self.freed:
+            return f"{self.plan.name}-{heapq.heappop(self.freed)}"
+        while True:
+            self.made_count += 1
+            name = f"{self.plan.name}-{self.made_count - self.plan.has_ordinals}"
+            # An export may have pods of any name.
+            if f"{self.plan.namespace}/{name}" not in self.pods:
+                return name
+
+    def remove(self, pod: SimulatedPod, *, frees_name: bool = True) -> None:
+        del self.pods[pod.uid]
+        if frees_name and self.plan.has_ordinals:
+            heapq.heappush(self.freed, int(pod.name.rpartition("-")[2]))
 
 
 class Simulation:
@@ -54,6 +74,7 @@ class Simulation:
         self.end_s = math.inf if scenario.duration is None else scenario.duration
         self.now_s = 0.0
         self.state = ClusterState(engine, plan.resources, start_s=plan.start_s)
+        self.claims = Claims(engine, plan.objects)
         self.pools = plan.node_pools()
         self.measure = Measurement(self.state, plan.probe, slots_expected=plan.node_count)
         self.runs = [Run(workload, workload.batches(self.seed, self.end_s)) for workload in plan.workloads]
@@ -93,6 +114,7 @@ class Simulation:
         self.engine.advance(0.0)
         for kind, obj in self.plan.objects:
             self.engine.set_object(kind, obj)
+        self.claims.begin()
         for name, shape, is_cordoned in self.plan.nodes:
             self.add_node(name, shape, is_cordoned=is_cordoned)
         for pool in self.pools.values():
@@ -161,7 +183,10 @@ class Simulation:
             assert pod is not None, "the engine knows the pods it was given and no others"
             self.measure.counts["attempts"] += 1
             if decision.outcome == "scheduled":
-                self._bind(pod, self.state.nodes[decision.node_name])
+                node = self.state.nodes[decision.node_name]
+                if decision.writes:
+                    self.claims.write(decision.writes, node.shape.zone)
+                self._bind(pod, node)
             elif decision.outcome == "unschedulable":
                 self._refuse(pod, decision)
 
@@ -211,14 +236,16 @@ class Simulation:
             self._create(run, batch.shape, duration_s)
         self._plan_next_batch(run)
 
-    def _create(
-        self, run: Run, shape: PodShape, duration_s: float | None, *, is_resubmission: bool = False
-    ) -> SimulatedPod:
-        run.made_count += 1
-        pod = SimulatedPod(f"{run.plan.name}-{run.made_count}", shape, run=run, duration_s=duration_s)
-        pod.is_resubmission = is_resubmission
-        self._enter(run, pod)
-        return pod
+    def _create(self, run: Run, shape: PodShape, duration_s: float | None) -> None:
+        name = run.next_name()
+        if run.plan.claims:
+            shape = self._with_claims(run.plan, name)
+        self._enter(run, SimulatedPod(name, shape, run=run, duration_s=duration_s))
+
+    def _with_claims(self, plan: WorkloadPlan, name: str) -> PodShape:
+        for claim in plan.claims:
+            self.claims.add(orjson.loads(orjson.dumps(claim).replace(OWN_NAME.encode(), name.encode())))
+        return personal(plan.shape, OWN_NAME, name.encode())
 
     def _enter(self, run: Run, pod: SimulatedPod) -> None:
         run.pods[pod.uid] = pod
@@ -252,19 +279,25 @@ class Simulation:
     def _lose(self, pod: SimulatedPod, *, is_wanted: bool) -> SimulatedPod | None:
         run = _run_of(pod)
         duration_s = _left_s(pod, self.now_s, run.plan)
-        self._remove(pod)
         if not is_wanted or not run.plan.is_resubmitted or run.plan.kind == "daemon":
+            self._remove(pod)
             return None
-        return self._create(run, pod.shape, duration_s, is_resubmission=True)
+        keeps_name = pod.shape.owner == "StatefulSet"
+        self._remove(pod, frees_name=not keeps_name)
+        name = pod.name if keeps_name else run.next_name()
+        new = SimulatedPod(name, pod.shape, run=run, duration_s=duration_s)
+        new.is_resubmission = True
+        self._enter(run, new)
+        return new
 
     def lose(self, pod: SimulatedPod) -> None:
         """A pod is gone with its node."""
         self.measure.counts["lost"] += 1
         self._lose(pod, is_wanted=not pod.is_ending)
 
-    def _remove(self, pod: SimulatedPod) -> None:
+    def _remove(self, pod: SimulatedPod, *, frees_name: bool = True) -> None:
         self._wait_for(pod, "")
-        del _run_of(pod).pods[pod.uid]
+        _run_of(pod).remove(pod, frees_name=frees_name)
         self.state.remove_pod(pod)
 
     def _scale(self, run: Run, replicas: int) -> None:
@@ -288,7 +321,9 @@ class Simulation:
         node = self.state.add_node(name, shape, is_cordoned=is_cordoned)
         for run in self.runs:
             if run.plan.daemon is not None and wants_node(run.plan.daemon, name, shape):
-                pod = SimulatedPod(f"{run.plan.name}-{name}", pinned(run.plan.shape, node.name_bytes), run=run)
+                pod = SimulatedPod(
+                    f"{run.plan.name}-{name}", personal(run.plan.shape, PINNED, node.name_bytes), run=run
+                )
                 self._enter(run, pod)
 
     def without_daemons(self, node: SimulatedNode) -> list[SimulatedPod]:

@@ -36,7 +36,8 @@ class WorkloadPlan:
 
     ``kind``: service (replicas kept until the end), jobs (they end on their own), daemon (one pod a node), existing
     (pods that are there from the start). ``jobs``: the batches of a trace; else they follow from the other fields.
-    ``owner``: the object that owns the pods, as the engine is told of it; ``daemon``: a DaemonSet's pod spec.
+    ``owner``: the object that owns the pods, as the engine is told of it; ``daemon``: a DaemonSet's pod spec;
+    ``claims``: a StatefulSet's claims, OWN_NAME in their names.
     """
 
     namespace: str
@@ -55,6 +56,12 @@ class WorkloadPlan:
     jobs: tuple[Batch, ...] = ()
     owner: Json | None = None
     daemon: Json | None = None
+    claims: tuple[Json, ...] = ()
+
+    @property
+    def has_ordinals(self) -> bool:
+        """Its pods are numbered from 0, and one that is lost comes again under its name."""
+        return self.owner is not None and self.owner.get("kind") == "StatefulSet"
 
     @property
     def key(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyk8s.simulate.distribution import Distribution
 from pyk8s.simulate.manifests import decode
-from pyk8s.simulate.shapes import Shapes, daemon_pod, owner_reference, pinned_pod, pod_of
+from pyk8s.simulate.shapes import OWN_NAME, Shapes, daemon_pod, owner_reference, pinned_pod, pod_of, with_claims
 from pyk8s.simulate.workload import WorkloadPlan
 
 Json = dict[str, Any]
@@ -25,9 +25,10 @@ def plan_of(obj: Json, shapes: Shapes, warn: Callable[[str], None]) -> WorkloadP
     namespace, name = metadata.get("namespace") or "default", metadata["name"]
     owner = _owner(obj, namespace)
     template = spec.get("template") or {}
+    claims = [_claim(claim, namespace) for claim in spec.get("volumeClaimTemplates") or ()]
+    if claims:
+        template = with_claims(template, spec["volumeClaimTemplates"])
     pod = _defaulted(pod_of(template, namespace=namespace, owner=owner_reference(owner)))
-    if spec.get("volumeClaimTemplates"):
-        warn(f"StatefulSet {namespace}/{name}: volumeClaimTemplates are left out; its pods go without their claims")
     if kind == "DaemonSet":
         pod = daemon_pod(pod)
         return WorkloadPlan(namespace, name, "daemon", shapes.of(pinned_pod(pod)), owner=owner, daemon=pod["spec"])
@@ -46,6 +47,7 @@ def plan_of(obj: Json, shapes: Shapes, warn: Callable[[str], None]) -> WorkloadP
         replicas=Distribution(fixed=count),
         duration=None if seconds is None else Distribution(fixed=seconds),
         owner=owner,
+        claims=tuple(claims),
     )
 
 
@@ -66,6 +68,13 @@ def pod_plan(pod: Json, shapes: Shapes) -> WorkloadPlan:
 def _defaulted(pod: Json) -> Json:
     """Limits stand for requests that are missing: a default of pods, which templates do not have."""
     return decode("v1/Pod", {**pod, "kind": "Pod", "apiVersion": "v1"}, is_strict=False)
+
+
+def _claim(template: Json, namespace: str) -> Json:
+    """A claim of the StatefulSet's pod OWN_NAME."""
+    name = f"{template['metadata']['name']}-{OWN_NAME}"
+    metadata = {**template["metadata"], "name": name, "namespace": namespace, "uid": f"{namespace}/{name}"}
+    return {"metadata": metadata, "spec": template.get("spec") or {}, "status": {"phase": "Pending"}}
 
 
 def _owner(obj: Json, namespace: str) -> Json:
