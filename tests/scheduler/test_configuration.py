@@ -383,14 +383,28 @@ def test_what_is_not_honoured_is_named_and_only_that() -> None:
     assert not made.leader_election.is_on
 
 
-def test_resources_that_extenders_look_after_are_not_filtered() -> None:
+def test_extenders_filter_and_score_after_the_plugins_and_look_after_their_resources() -> None:
     managed = [{"name": "example.com/a", "ignoredByScheduler": True}, {"name": "example.com/b"}]
 
-    made = compiled(extenders=[{"urlPrefix": "http://x", "filterVerb": "filter", "managedResources": managed}])
+    extender = {"urlPrefix": "http://x", "filterVerb": "f", "prioritizeVerb": "p", "weight": 3}
+    file = {**HEAD, "extenders": [{**extender, "preemptVerb": "e", "managedResources": managed}]}
 
-    args = json.loads(made.config)["profiles"][0]["pluginConfig"]["NodeResourcesFit"]
-    assert args["ignoredResources"] == ["example.com/a"]
+    made = compile_configuration(file, calls_extenders=True)
+
+    found = json.loads(made.config)["profiles"][0]
+    assert found["pluginConfig"]["NodeResourcesFit"]["ignoredResources"] == ["example.com/a"]
+    assert found["plugins"]["filter"] == [*DEFAULT_POINTS["filter"], "Extender/0"]
+    assert scores(found)["Extender/0"] == 3
     assert made.extenders[0]["httpTimeout"] == "5s"
+    assert [warning.split(" is ")[0] for warning in made.warnings] == ["extenders[0].preemptVerb"]
+
+
+def test_where_extenders_cannot_be_called_they_are_left_out_and_named() -> None:
+    made = compiled(extenders=[{"urlPrefix": "http://x", "filterVerb": "filter"}])
+
+    assert made.warnings == ("extenders is not honoured: nothing is called from here",)
+    assert made.extenders == ()
+    assert json.loads(made.config)["profiles"][0]["plugins"]["filter"] == DEFAULT_POINTS["filter"]
 
 
 @pytest.mark.parametrize("name", PROFILES)

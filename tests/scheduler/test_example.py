@@ -22,7 +22,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr("pyk8s.scheduler.foreign.registry", plugins.registry)
     plugins.load(str(EXAMPLE / "quiet_nodes.py"))
     compiled = compile_configuration((EXAMPLE / "scheduler.yaml").read_bytes(), foreign=known_points())
-    return core.SchedulerEngine(config=compiled.config, plugins=ForeignPlugins(compiled).adapters)
+    return core.SchedulerEngine(config=compiled.config, plugins=ForeignPlugins(compiled).of_engine)
 
 
 def evaluated(engine: Any, labels: Json) -> Json:

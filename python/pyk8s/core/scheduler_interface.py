@@ -117,14 +117,22 @@ class ForeignPlugin(Protocol):
         """True: `filter` is asked once for all nodes; else for one node at a time, and only those that others admit."""
 
     @property
+    def is_extender(self) -> bool:
+        """True: `filter` is asked once about the nodes that all other plugins admit; `pre_filter` only, and before
+        `filter` and `score`, whether the pod is this plugin's business (False: no)."""
+
+    @property
     def reads_pods(self) -> bool:
         """True: `NodeTable.pods` answers."""
 
     def pre_filter(self, pod: bytes) -> str | list[str] | Literal[False] | None:
         """A text refuses the pod, names leave only those nodes, False skips this plugin's filter."""
 
-    def filter(self, pod: bytes, nodes: NodeTable) -> Sequence[str | None]:
-        """For each node why it is refused; None where it is not."""
+    def filter(self, pod: bytes, nodes: NodeTable) -> Sequence[str | tuple[str, str] | None]:
+        """For each node why it is refused; None where it is not.
+
+        An extender may answer a code as well: ("UnschedulableAndUnresolvable", reason).
+        """
 
     def score(self, pod: bytes, nodes: NodeTable) -> tuple[Sequence[int], Sequence[int]]:
         """The nodes' scores, raw and normalised (0..100)."""

@@ -18,6 +18,7 @@ from pyk8s.api.status import StatusError
 from pyk8s.client.interfaces import Client
 from pyk8s.client.well_known import PODS
 from pyk8s.core.scheduler_interface import Decision
+from pyk8s.scheduler.foreign import PluginError
 from pyk8s.scheduler.pre_bind import PreBindError
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,16 @@ class Binder:
         client: Client,
         *,
         prepare: Prepare,
+        bind: Callable[[Decision], Awaitable[bool]],
         on_bound: Callable[[Decision], None],
         on_failed: Callable[[Decision, Exception], None],
     ) -> None:
-        """``prepare``: carries out what the decision must write first; raises PreBindError."""
-        self._client, self._prepare, self._on_bound, self._on_failed = client, prepare, on_bound, on_failed
+        """``prepare``: carries out what the decision must write first; raises PreBindError.
+
+        ``bind``: lets others write the binding, and says whether they did; raises PluginError.
+        """
+        self._client, self._prepare, self._bind_elsewhere = client, prepare, bind
+        self._on_bound, self._on_failed = on_bound, on_failed
         self._waiting: deque[Decision] = deque()
         self._preparing: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
@@ -105,8 +111,9 @@ class Binder:
     async def _bind(self, decision: Decision) -> None:
         body = orjson.loads(decision.binding)
         try:
-            await self._client.create(PODS, body, decision.namespace, subresource="binding", name=decision.name)
-        except (StatusError, OSError) as error:
+            if not await self._bind_elsewhere(decision):
+                await self._client.create(PODS, body, decision.namespace, subresource="binding", name=decision.name)
+        except (StatusError, OSError, PluginError) as error:
             self._on_failed(decision, error)
         else:
             self._on_bound(decision)

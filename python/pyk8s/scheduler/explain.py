@@ -160,7 +160,7 @@ class Explainer:
 
     def _engine(self, seen: Seen, time_s: float, placed: Mapping[str, tuple[str, str]], asked: Json) -> SchedulerEngine:
         """A fresh engine that knows what the scheduler knew. Raises Compacted."""
-        plugins = ForeignPlugins(self._configuration).adapters
+        plugins = ForeignPlugins(self._configuration).of_engine
         engine: SchedulerEngine = core.SchedulerEngine(config=self._configuration.config, plugins=plugins or None)
         engine.advance(time_s)
         for kind in KINDS:

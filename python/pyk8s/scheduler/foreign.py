@@ -7,17 +7,21 @@ Not here: what people write (see `plugins`), when the engine calls (see `pyk8s.c
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyk8s.api.field import invalid
-from pyk8s.core.scheduler_interface import NodeTable
+from pyk8s.core.scheduler_interface import ForeignPlugin, NodeTable
 from pyk8s.scheduler.configuration.compile import Compiled, ConfigurationError
 from pyk8s.scheduler.plugins import Nodes, name_of, points_of, registry
+
+if TYPE_CHECKING:
+    from pyk8s.scheduler.extenders import Extender
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -40,13 +44,31 @@ class ForeignPlugins:
     def __init__(self, compiled: Compiled) -> None:
         """Raises ConfigurationError: a plugin cannot be made, or would be made in two ways."""
         self.adapters = {name: Adapter(registry[name], args) for name, args in _arguments(compiled).items()}
+        self._extenders = _extenders(compiled)
         self._profiles: dict[str, Json] = {
             profile["schedulerName"]: profile["plugins"]
             for profile in json.loads(compiled.config or b"{}").get("profiles", ())
         }
 
-    def __bool__(self) -> bool:
-        return bool(self.adapters)
+    @property
+    def of_engine(self) -> dict[str, ForeignPlugin]:
+        """What the engine is made with."""
+        return {**self.adapters, **{extender.name: extender for extender in self._extenders}}
+
+    @property
+    def has_binding_cycle(self) -> bool:
+        """True when some binding must pass through here: it may not be committed in the engine's own process alone."""
+        points = ("permit", "preBind", "postBind")
+        named = {name for plugins in self._profiles.values() for point in points for name in plugins.get(point, ())}
+        return not named.isdisjoint(self.adapters) or any(extender.is_binder for extender in self._extenders)
+
+    async def bind(self, pod: Json, node_name: str) -> bool:
+        """Have an extender bind the pod; False when none is there for it. Raises ExtenderError."""
+        for extender in self._extenders:
+            if extender.is_binder and extender.is_interested(pod):
+                await asyncio.to_thread(extender.bind, pod, node_name)
+                return True
+        return False
 
     def has_any(self, points: Sequence[str], pod: Json) -> bool:
         """True when the pod's profile has a plugin at one of the points."""
@@ -79,6 +101,20 @@ class ForeignPlugins:
         return [self.adapters[name] for name in plugins.get(point, ()) if name in self.adapters]
 
 
+def _extenders(compiled: Compiled) -> list[Extender]:
+    if not compiled.extenders:
+        return []
+    from pyk8s.scheduler.extenders import Extender
+
+    made = []
+    for i, settings in enumerate(compiled.extenders):
+        try:
+            made.append(Extender(i, settings))
+        except (ValueError, OSError) as error:
+            raise ConfigurationError([invalid(f"extenders[{i}]", settings["urlPrefix"], str(error))]) from error
+    return made
+
+
 def _arguments(compiled: Compiled) -> dict[str, Json]:
     """The arguments of each foreign plugin: one instance serves all profiles."""
     found: dict[str, Json] = {}
@@ -101,6 +137,8 @@ def _is_named(name: str, plugins: Mapping[str, Sequence[Any]]) -> bool:
 
 class Adapter:
     """One plugin, as the engine calls it: `pyk8s.core.scheduler_interface.ForeignPlugin`."""
+
+    is_extender = False
 
     def __init__(self, kind: type, args: Json) -> None:
         self.name = name_of(kind)

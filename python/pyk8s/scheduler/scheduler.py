@@ -74,7 +74,7 @@ class Scheduler:
         engine: SchedulerEngine = core.SchedulerEngine(
             config=self._configuration.config,
             seed=self._identity.random.getrandbits(64),
-            plugins=plugins.adapters or None,
+            plugins=plugins.of_engine or None,
         )
         self.engine = engine
         self._news = asyncio.Event()
@@ -83,7 +83,10 @@ class Scheduler:
         self._others = {r: ObjectFeed(r.kind, engine, self._clock, self._on_change) for r in fed_resources()}
         self._pre_bind = PreBind(self._client, self._clock, feeds=self._others.values())
         self._timeouts_s = bind_timeouts_s(self._configuration.config)
-        self._binder = Binder(self._client, prepare=self._prepare, on_bound=self._on_bound, on_failed=self._on_failed)
+        self._plugins = plugins
+        self._binder = Binder(
+            self._client, prepare=self._prepare, bind=self._bind, on_bound=self._on_bound, on_failed=self._on_failed
+        )
         self._cycle = BindingCycle(plugins, self._binder, on_failed=self._on_failed)
         self._reflectors: dict[str, Reflector] = {}
         self._binding: dict[str, Json] = {}
@@ -217,6 +220,10 @@ class Scheduler:
             timeout_s=self._timeouts_s.get(name, BIND_TIMEOUT_S),
             is_wanted=lambda: self._pods.pending(decision.uid) is not None,
         )
+
+    async def _bind(self, decision: Decision) -> bool:
+        """Leave the binding to an extender, if one is there for this pod."""
+        return await self._plugins.bind(self._binding[decision.uid], decision.node_name)
 
     def _on_bound(self, decision: Decision) -> None:
         pod = self._binding.pop(decision.uid)

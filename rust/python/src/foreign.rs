@@ -4,7 +4,9 @@
 //! plugin must not call the engine.
 //! Not here: what the answers mean (see `pyk8s_core::scheduler`).
 
-use pyk8s_core::scheduler::{Column, ForeignPlugin, ForeignPlugins, ForeignPreFilter, NodeTable, PodRow};
+use pyk8s_core::scheduler::{
+    Column, ForeignPlugin, ForeignPlugins, ForeignPreFilter, NodeTable, PodRow, Refusal,
+};
 use pyo3::exceptions::{PyBufferError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -121,7 +123,15 @@ impl PyColumn {
 struct PythonPlugin {
     object: Py<PyAny>,
     is_vectorised: bool,
+    is_extender: bool,
     reads_pods: bool,
+}
+
+/// Why a node is refused: a reason alone, or a code and a reason.
+#[derive(FromPyObject)]
+enum Said {
+    Coded((String, String)),
+    Reason(String),
 }
 
 impl PythonPlugin {
@@ -139,6 +149,10 @@ impl PythonPlugin {
 impl ForeignPlugin for PythonPlugin {
     fn is_vectorised(&self) -> bool {
         self.is_vectorised
+    }
+
+    fn is_extender(&self) -> bool {
+        self.is_extender
     }
 
     fn reads_pods(&self) -> bool {
@@ -160,12 +174,16 @@ impl ForeignPlugin for PythonPlugin {
         })
     }
 
-    fn filter(&self, pod: &[u8], nodes: NodeTable) -> Result<Vec<Option<String>>, String> {
+    fn filter(&self, pod: &[u8], nodes: NodeTable) -> Result<Vec<Option<Refusal>>, String> {
         let count = nodes.len();
         self.with(|plugin| {
             let arguments = (PyBytes::new(plugin.py(), pod), PyNodeTable { inner: nodes });
-            let reasons: Vec<Option<String>> = plugin.call_method1("filter", arguments)?.extract()?;
-            checked(reasons, count)
+            let said: Vec<Option<Said>> = plugin.call_method1("filter", arguments)?.extract()?;
+            let refusal = |said| match said {
+                Said::Coded(refusal) => refusal,
+                Said::Reason(reason) => (String::new(), reason),
+            };
+            checked(said.into_iter().map(|each| each.map(refusal)).collect(), count)
         })
     }
 
@@ -205,6 +223,7 @@ pub fn plugins_of(mapping: Option<&Bound<'_, PyDict>>) -> PyResult<ForeignPlugin
     for (name, object) in mapping.into_iter().flatten() {
         let plugin = PythonPlugin {
             is_vectorised: object.getattr("is_vectorised")?.is_truthy()?,
+            is_extender: object.getattr("is_extender")?.is_truthy()?,
             reads_pods: object.getattr("reads_pods")?.is_truthy()?,
             object: object.unbind(),
         };

@@ -56,7 +56,11 @@ class SchedulerOptions:
         try:
             gates = parse_feature_gates(self.feature_gates)
             compiled = compile_configuration(
-                self.text or EMPTY, feature_gates=gates, foreign=known_points(), source=self.source
+                self.text or EMPTY,
+                feature_gates=gates,
+                foreign=known_points(),
+                calls_extenders=True,
+                source=self.source,
             )
             # Made once to see whether they can be; the scheduler makes its own.
             ForeignPlugins(compiled)

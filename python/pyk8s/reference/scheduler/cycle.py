@@ -94,10 +94,11 @@ class Cycle:
         attempt = Attempt(skipped_filters=[f for f in filters if f not in plan.filters], states=plan.states, plan=plan)
         attempt.ruled_out = _outside(plan, world)
         nominated = [node for node in plan.nodes if node.facts.name == pod.nominated_node_name]
-        if nominated and refusal(pod, nominated[0], plan, world) is None:
+        if nominated and refusal(pod, nominated[0], plan, world) is None and self._is_admitted(pod, nominated, world):
             attempt.chosen, attempt.feasible = nominated[0], nominated
             return attempt
         self._filter(attempt, pod, plan, world, start)
+        self._extend(attempt, pod, world)
         attempt.rejectors.update(plan.narrowing)
         if attempt.is_error:
             attempt.feasible = []
@@ -161,6 +162,24 @@ class Cycle:
             else:
                 attempt.rejected.append((node, *refused))
                 attempt.rejectors.add(refused[0])
+
+    def _extend(self, attempt: Attempt, pod: PodInfo, world: World) -> None:
+        """Ask the extenders, one after another, about the nodes that are left."""
+        for plugin in self._framework.extenders:
+            if attempt.is_error or not attempt.feasible:
+                return
+            answer = plugin.admit(pod, attempt.feasible, world)
+            if isinstance(answer, Refuse):
+                attempt.is_error, attempt.message = True, answer.message
+                return
+            pairs = list(zip(attempt.feasible, answer, strict=True))
+            attempt.feasible = [node for node, rejection in pairs if rejection is None]
+            refused = [(node, plugin, rejection) for node, rejection in pairs if rejection is not None]
+            attempt.rejected += refused
+            attempt.rejectors.update(plugin for _ in refused)
+
+    def _is_admitted(self, pod: PodInfo, nodes: list[NodeInfo], world: World) -> bool:
+        return all(plugin.admit(pod, nodes, world) == [None] for plugin in self._framework.extenders)
 
     def _score(self, attempt: Attempt, pod: PodInfo, world: World) -> bool:
         """False when a plugin failed."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pyk8s.reference.scheduler.event import ClusterEvent
 from pyk8s.reference.scheduler.framework import (
+    Code,
     Json,
     Nodes,
     Plugin,
@@ -157,6 +158,15 @@ class Foreign(Plugin):
             reason = found[0]
         return None if reason is None else Rejection("Unschedulable", [reason])
 
+    def admit(self, pod: PodInfo, nodes: list[NodeInfo], world: World) -> list[Rejection | None] | Refuse:
+        text = self._text(pod)
+        if _ask(lambda: self._plugin.pre_filter(text)) is False:
+            return [None] * len(nodes)
+        found = _ask(lambda: self._plugin.filter(text, self._table(nodes)))
+        if isinstance(found, Failed):
+            return Refuse("Error", found.message)
+        return [None if refusal is None else _rejection(refusal) for refusal in found]
+
     def add_pod(self, pod: PodInfo, other: PodInfo, node: NodeInfo, state: State, world: World) -> None:
         state.reasons.pop(node.slot, None)
 
@@ -164,7 +174,10 @@ class Foreign(Plugin):
         state.reasons.pop(node.slot, None)
 
     def pre_score(self, pod: PodInfo, nodes: list[NodeInfo], state: State, world: World) -> Run | Skip | Refuse:
-        found = _ask(lambda: self._plugin.score(self._text(pod), self._table(nodes)))
+        text = self._text(pod)
+        if self._plugin.is_extender and _ask(lambda: self._plugin.pre_filter(text)) is False:
+            return Skip()
+        found = _ask(lambda: self._plugin.score(text, self._table(nodes)))
         if isinstance(found, Failed):
             return Refuse("Error", found.message)
         slots = [node.slot for node in nodes]
@@ -202,6 +215,11 @@ class Failed:
     """A plugin raised."""
 
     message: str
+
+
+def _rejection(refusal: str | tuple[Code, str]) -> Rejection:
+    """A reason alone, or a code and a reason."""
+    return Rejection("Unschedulable", [refusal]) if isinstance(refusal, str) else Rejection(refusal[0], [refusal[1]])
 
 
 def _ask(call: Callable[[], Answer]) -> Answer | Failed:

@@ -104,6 +104,10 @@ class Plugin:
     def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
         """None when the node can take the pod."""
 
+    def admit(self, pod: PodInfo, nodes: list[NodeInfo], world: World) -> list[Rejection | None] | Refuse:
+        """Extenders alone: for each node that all filters admit why it is refused. Refuse fails the attempt."""
+        return [None] * len(nodes)
+
     def add_pod(self, pod: PodInfo, other: PodInfo, node: NodeInfo, state: State, world: World) -> None:
         """What if ``other`` were on the node too: changes ``state``; ``node`` already holds ``other``."""
 
@@ -174,7 +178,17 @@ class Framework:
         if point in PREPARED:
             later = self.profile.points[PREPARED[point]]
             names = [*names, *(name for name in later if name in self.foreign and name not in names)]
+        if point in ("preFilter", "filter"):
+            names = [name for name in names if not self._is_extender(name)]
         return [self.plugins[name] for name in names if name in self.plugins]
+
+    @property
+    def extenders(self) -> list[Plugin]:
+        """The plugins that filter what all others admit."""
+        return [self.plugins[name] for name in self.profile.points["filter"] if self._is_extender(name)]
+
+    def _is_extender(self, name: str) -> bool:
+        return name in self.foreign and self.foreign[name].is_extender
 
     def weight(self, plugin: Plugin) -> int:
         return self.profile.weights[plugin.name]

@@ -18,7 +18,7 @@ from pyk8s.api.yaml import YamlError, documents
 from pyk8s.scheduler.configuration import gates as feature_gate
 
 if TYPE_CHECKING:
-    from pyk8s.scheduler.configuration.models import KubeSchedulerConfiguration, Profile
+    from pyk8s.scheduler.configuration.models import Extender, KubeSchedulerConfiguration, Profile
 
 Json = dict[str, Any]
 
@@ -28,6 +28,8 @@ PROFILES_PATH = Path(__file__).parent / "profiles"
 FILE_SIZE_MAX = 1 << 20
 """A configuration has a few kilobytes; a megabyte is a mistake."""
 EVERY_NODE = 100
+EXTENDER_NAME = "Extender/{}"
+"""As what the engine knows an extender."""
 EMPTY = {"apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration"}
 """A file that asks for nothing but the defaults."""
 
@@ -94,6 +96,7 @@ def compile_configuration(
     *,
     feature_gates: Mapping[str, bool] | None = None,
     foreign: Mapping[str, Sequence[str]] | None = None,
+    calls_extenders: bool = False,
     source: str = "",
 ) -> Compiled:
     """Check a KubeSchedulerConfiguration as kube-scheduler does, and expand it for the engine.
@@ -101,6 +104,7 @@ def compile_configuration(
     Args:
         text_or_model: YAML or JSON, or what was read from it.
         foreign: the points of plugins that are not the engine's own, by name (see `pyk8s.scheduler.plugins`).
+        calls_extenders: whoever asks can call extenders; else the file's are named in a warning and left out.
         source: the file's name, for messages.
 
     Raises:
@@ -108,7 +112,7 @@ def compile_configuration(
     """
     gates = dict(feature_gates or {})
     model = _model(text_or_model, source)
-    compiler = _Compiler(model, gates, foreign or {})
+    compiler = _Compiler(model, gates, foreign or {}, calls_extenders=calls_extenders)
     compiled = compiler.compile()
     if compiler.errors:
         raise ConfigurationError(compiler.errors, source)
@@ -174,12 +178,18 @@ class _Compiler:
     """One configuration on its way."""
 
     def __init__(
-        self, model: KubeSchedulerConfiguration, gates: Mapping[str, bool], foreign: Mapping[str, Sequence[str]]
+        self,
+        model: KubeSchedulerConfiguration,
+        gates: Mapping[str, bool],
+        foreign: Mapping[str, Sequence[str]],
+        *,
+        calls_extenders: bool,
     ) -> None:
         from pyk8s.scheduler.configuration.models import Profile
 
         self._model, self._gates, self._foreign = model, gates, foreign
         self._profiles = model.profiles or [Profile()]
+        self._extenders = model.extenders if calls_extenders else []
         self._used: set[str] = set()
         self.errors: list[FieldError] = []
 
@@ -198,8 +208,11 @@ class _Compiler:
         return Compiled(
             config=orjson.dumps(config),
             scheduler_names=tuple(profile["schedulerName"] for profile in profiles),
-            warnings=(*unheeded.warnings(model), *feature_gate.warnings(self._gates)),
-            extenders=tuple(extender.model_dump(mode="json") for extender in model.extenders),
+            warnings=(
+                *unheeded.warnings(model, calls_extenders=bool(self._extenders)),
+                *feature_gate.warnings(self._gates),
+            ),
+            extenders=tuple(extender.model_dump(mode="json") for extender in self._extenders),
             leader_election=_leader_election(model),
             foreign=tuple(name for name in self._foreign if name in self._used),
         )
@@ -216,6 +229,7 @@ class _Compiler:
         self._used |= expanded.names
         plugins: Json = dict(expanded.points)
         plugins["score"] = [{"name": name, "weight": expanded.weights[name]} for name in expanded.points["score"]]
+        self._add_extenders(plugins)
         percentages = (profile.percentageOfNodesToScore, self._model.percentageOfNodesToScore, EVERY_NODE)
         return {
             "schedulerName": name,
@@ -223,6 +237,14 @@ class _Compiler:
             "plugins": plugins,
             "pluginConfig": self._arguments(f"{path}.pluginConfig", profile, expanded.names),
         }
+
+    def _add_extenders(self, plugins: Json) -> None:
+        """Extenders filter after all plugins, and add their scores to those of the plugins."""
+        for i, extender in enumerate(self._extenders):
+            if extender.filterVerb:
+                plugins["filter"].append(EXTENDER_NAME.format(i))
+            if extender.prioritizeVerb:
+                plugins["score"].append({"name": EXTENDER_NAME.format(i), "weight": extender.weight})
 
     def _arguments(self, path: str, profile: Profile, names: set[str]) -> Json:
         """The arguments of the profile's plugins, with their defaults."""
@@ -235,7 +257,7 @@ class _Compiler:
             given[entry.name] = (
                 self._checked(f"{path}[{i}].args", entry.name, entry.args) if entry.name in MODELS else entry.args
             )
-        ignored = _ignored_resources(self._model)
+        ignored = _ignored_resources(self._extenders)
         for name, model in MODELS.items():
             given[name] = arguments(name, given.get(name) or model())
         given["NodeResourcesFit"]["ignoredResources"] += ignored
@@ -261,9 +283,9 @@ class _Compiler:
         return None
 
 
-def _ignored_resources(model: KubeSchedulerConfiguration) -> list[str]:
+def _ignored_resources(extenders: Sequence[Extender]) -> list[str]:
     """What extenders look after, so that NodeResourcesFit shall not."""
-    managed = (resource for extender in model.extenders for resource in extender.managedResources)
+    managed = (resource for extender in extenders for resource in extender.managedResources)
     return sorted({resource.name for resource in managed if resource.ignoredByScheduler})
 
 

@@ -31,13 +31,29 @@ ARGUMENT_REASONS = {
 PLACEMENT_POINTS = ("placementGenerate", "placementScore")
 
 
-def warnings(configuration: KubeSchedulerConfiguration) -> Iterator[str]:
+EXTENDER_REASONS = {"preemptVerb": "extenders are not asked about preemption"}
+TLS_REASONS = {
+    "serverName": "the server is known by the name in its URL",
+    "certData": "a client certificate is read from certFile",
+    "keyData": "a client certificate is read from certFile",
+}
+
+
+def warnings(configuration: KubeSchedulerConfiguration, *, calls_extenders: bool) -> Iterator[str]:
     for name, reason in REASONS.items():
         if name in configuration.model_fields_set:
             yield _text(name, reason)
     for name, reason in CONNECTION_REASONS.items():
         if name in configuration.clientConnection.model_fields_set:
             yield _text(f"clientConnection.{name}", reason)
+    if configuration.extenders and not calls_extenders:
+        yield _text("extenders", "nothing is called from here")
+    for i, extender in enumerate(configuration.extenders if calls_extenders else ()):
+        tls = extender.tlsConfig
+        set_fields = {name for name in EXTENDER_REASONS if getattr(extender, name)}
+        yield from (_text(f"extenders[{i}].{name}", EXTENDER_REASONS[name]) for name in sorted(set_fields))
+        unread = [name for name in TLS_REASONS if tls is not None and getattr(tls, name)]
+        yield from (_text(f"extenders[{i}].tlsConfig.{name}", TLS_REASONS[name]) for name in unread)
     for i, profile in enumerate(configuration.profiles):
         yield from _of_profile(f"profiles[{i}]", profile)
 

@@ -109,6 +109,7 @@ impl Cycle {
         }
         let mut attempt = Attempt { ruled_out: outside(&plan, framework, world), ..Attempt::default() };
         self.filter(&mut attempt, pod, framework, world, &plan, luck.start, trace.as_deref_mut());
+        self.extend(&mut attempt, pod, framework, world, trace.as_deref_mut());
         (attempt.states, attempt.filters) = (plan.states, plan.filters);
         attempt.rejectors |= plan.narrowing.iter().fold(0, |bits, plugin| bits | 1 << plugin);
         if attempt.is_error {
@@ -147,7 +148,11 @@ impl Cycle {
         if plan.slots.as_ref().is_some_and(|slots| !slots.contains(&slot)) {
             return None;
         }
-        refusal(pod, slot, framework, world, plan, &mut self.rejection).is_none().then_some(slot)
+        let is_admitted = |extender: &usize| {
+            framework.plugins[*extender].admit(pod, &[slot], world).is_ok_and(|said| said == [None])
+        };
+        let is_fine = refusal(pod, slot, framework, world, plan, &mut self.rejection).is_none();
+        (is_fine && framework.extenders.iter().all(is_admitted)).then_some(slot)
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -186,13 +191,45 @@ impl Cycle {
             }
             attempt.rejectors |= 1 << plugin;
             for reason in &self.rejection.reasons {
-                match self.histogram.iter_mut().find(|(known, _)| known == reason) {
-                    Some((_, count)) => *count += 1,
-                    None => self.histogram.push((reason.clone(), 1)),
-                }
+                count(&mut self.histogram, reason);
             }
             if let Some(trace) = trace.as_deref_mut() {
                 trace.rejected.push((slot, plugin, self.rejection.code, self.rejection.reasons.clone()));
+            }
+        }
+    }
+
+    /// Asks the extenders, one after another, about the nodes that are left.
+    fn extend(
+        &mut self,
+        attempt: &mut Attempt,
+        pod: &PodInfo,
+        framework: &Framework,
+        world: &World,
+        mut trace: Option<&mut Trace>,
+    ) {
+        for plugin in framework.extenders.iter().copied() {
+            if attempt.is_error || attempt.feasible.is_empty() {
+                return;
+            }
+            let answers = match framework.plugins[plugin].admit(pod, &attempt.feasible, world) {
+                Ok(answers) => answers,
+                Err(message) => {
+                    (attempt.is_error, attempt.message) = (true, message);
+                    return;
+                }
+            };
+            for (slot, answer) in std::mem::take(&mut attempt.feasible).into_iter().zip(answers) {
+                let Some((code, reason)) = answer else {
+                    attempt.feasible.push(slot);
+                    continue;
+                };
+                let reason = Reason::Told(reason.into());
+                attempt.rejectors |= 1 << plugin;
+                count(&mut self.histogram, &reason);
+                if let Some(trace) = trace.as_deref_mut() {
+                    trace.rejected.push((slot, plugin, code, vec![reason]));
+                }
             }
         }
     }
@@ -242,6 +279,13 @@ impl Cycle {
         let filtered = self.histogram.iter().map(|(reason, count)| (reason.text(world.symbols), *count));
         let before = attempt.ruled_out.iter().map(|r| (r.reason.clone(), r.nodes.len()));
         fit_message(filtered.chain(before), world.cache.node_count())
+    }
+}
+
+fn count(histogram: &mut Vec<(Reason, usize)>, reason: &Reason) {
+    match histogram.iter_mut().find(|(known, _)| known == reason) {
+        Some((_, count)) => *count += 1,
+        None => histogram.push((reason.clone(), 1)),
     }
 }
 

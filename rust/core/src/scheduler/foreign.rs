@@ -20,6 +20,9 @@ use serde_json::{json, Value};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, RwLock};
 
+/// Why a node is refused: the code's name, "" for Unschedulable, and the reason.
+pub type Refusal = (String, String);
+
 /// What a foreign plugin says about the pod before any node is looked at.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ForeignPreFilter {
@@ -36,13 +39,17 @@ pub trait ForeignPlugin: Send + Sync {
     /// True: `filter` is asked once for all nodes; else for one at a time, and only those that others admit.
     fn is_vectorised(&self) -> bool;
 
+    /// True: `filter` is asked once about the nodes that all other plugins admit; `pre_filter`, before it and before
+    /// `score`, only whether the pod is this plugin's business.
+    fn is_extender(&self) -> bool;
+
     /// True: tables hold the nodes' pods.
     fn reads_pods(&self) -> bool;
 
     fn pre_filter(&self, pod: &[u8]) -> Result<ForeignPreFilter, String>;
 
     /// For each node why it is refused; None where it is not.
-    fn filter(&self, pod: &[u8], nodes: NodeTable) -> Result<Vec<Option<String>>, String>;
+    fn filter(&self, pod: &[u8], nodes: NodeTable) -> Result<Vec<Option<Refusal>>, String>;
 
     /// The nodes' scores, raw and normalised.
     fn score(&self, pod: &[u8], nodes: NodeTable) -> Result<(Vec<i64>, Vec<i64>), String>;
@@ -285,13 +292,14 @@ impl Foreign {
         }
         let nodes: Vec<&NodeInfo> = world.cache.order().iter().map(|slot| world.cache.info(*slot)).collect();
         let reasons = self.plugin.filter(&self.text(pod), self.table(&nodes, world.symbols))?;
-        let named = nodes.iter().zip(reasons).map(|(n, reason)| (n.facts.name, reason.map(Arc::from)));
+        let named =
+            nodes.iter().zip(reasons).map(|(n, said)| (n.facts.name, said.map(|(_, reason)| reason.into())));
         Ok(Verdicts { reasons: Arc::new(named.collect()), ..Verdicts::default() })
     }
 
     fn ask(&self, pod: &PodInfo, node: &NodeInfo, world: &World) -> Result<Option<Arc<str>>, String> {
         let reasons = self.plugin.filter(&self.text(pod), self.table(&[node], world.symbols))?;
-        Ok(reasons.into_iter().next().flatten().map(Arc::from))
+        Ok(reasons.into_iter().next().flatten().map(|(_, reason)| reason.into()))
     }
 }
 
@@ -351,6 +359,25 @@ impl Plugin for Foreign {
         false
     }
 
+    fn admit(
+        &self,
+        pod: &PodInfo,
+        nodes: &[Slot],
+        world: &World,
+    ) -> Result<Vec<Option<(Code, String)>>, String> {
+        let text = self.text(pod);
+        if self.plugin.pre_filter(&text)? == ForeignPreFilter::Skip {
+            return Ok(vec![None; nodes.len()]);
+        }
+        let infos: Vec<&NodeInfo> = nodes.iter().map(|slot| world.cache.info(*slot)).collect();
+        let answers = self.plugin.filter(&text, self.table(&infos, world.symbols))?;
+        let coded = |(code, reason): Refusal| {
+            let is_final = code == Code::UnschedulableAndUnresolvable.name();
+            (if is_final { Code::UnschedulableAndUnresolvable } else { Code::Unschedulable }, reason)
+        };
+        Ok(answers.into_iter().map(|answer| answer.map(coded)).collect())
+    }
+
     fn add_pod(
         &self,
         _pod: &PodInfo,
@@ -380,8 +407,12 @@ impl Plugin for Foreign {
         _state: Option<&dyn CycleState>,
         world: &World,
     ) -> PreScore {
+        let text = self.text(pod);
+        if self.plugin.is_extender() && self.plugin.pre_filter(&text) == Ok(ForeignPreFilter::Skip) {
+            return PreScore::Skip;
+        }
         let nodes: Vec<&NodeInfo> = nodes.iter().map(|slot| world.cache.info(*slot)).collect();
-        match self.plugin.score(&self.text(pod), self.table(&nodes, world.symbols)) {
+        match self.plugin.score(&text, self.table(&nodes, world.symbols)) {
             Err(message) => PreScore::Fail(message),
             Ok((raw, normalised)) => {
                 let scores = raw.into_iter().zip(normalised);

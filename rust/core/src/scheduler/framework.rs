@@ -201,6 +201,16 @@ pub trait Plugin: Send + Sync {
         true
     }
 
+    /// Extenders alone: for each node that all filters admit why it is refused. The error fails the attempt.
+    fn admit(
+        &self,
+        _pod: &PodInfo,
+        nodes: &[Slot],
+        _world: &World,
+    ) -> Result<Vec<Option<(Code, String)>>, String> {
+        Ok(vec![None; nodes.len()])
+    }
+
     /// What if `other` were on the node too: changes `state`; `node` already holds `other`.
     fn add_pod(
         &self,
@@ -306,6 +316,8 @@ pub struct Framework {
     pub pre_enqueue: Vec<usize>,
     pub pre_filter: Vec<usize>,
     pub filter: Vec<usize>,
+    /// The plugins that filter what all others admit.
+    pub extenders: Vec<usize>,
     pub post_filter: Vec<usize>,
     pub pre_score: Vec<usize>,
     /// (plugin, weight).
@@ -338,6 +350,9 @@ impl Framework {
         assert!(plugins.len() <= PLUGINS_MAX, "a profile has fewer plugins than a word has bits");
         let position = |name: &String| plugins.iter().position(|p| p.name() == name);
         let at = |point: &str| -> Vec<usize> { profile.points[point].iter().filter_map(position).collect() };
+        let is_extender = |p: usize| foreign.get(plugins[p].name()).is_some_and(|f| f.is_extender());
+        let without_extenders =
+            |names: Vec<usize>| -> Vec<usize> { names.into_iter().filter(|p| !is_extender(*p)).collect() };
         // Foreign plugins prepare what they filter and score, whether they have something to say before or not.
         let prepared = |point: &str, later: &str| -> Vec<usize> {
             let names = &profile.points[point];
@@ -348,8 +363,9 @@ impl Framework {
         let weighted = |name: &String| position(name).map(|p| (p, profile.weights[name]));
         Ok(Framework {
             pre_enqueue: at("preEnqueue"),
-            pre_filter: prepared("preFilter", "filter"),
-            filter: at("filter"),
+            pre_filter: without_extenders(prepared("preFilter", "filter")),
+            extenders: at("filter").into_iter().filter(|p| is_extender(*p)).collect(),
+            filter: without_extenders(at("filter")),
             post_filter: at("postFilter"),
             pre_score: prepared("preScore", "score"),
             score: profile.points["score"].iter().filter_map(weighted).collect(),

@@ -44,7 +44,7 @@ mod volume_provisioning;
 mod volumes;
 
 pub use engine::{Decision, Outcome, SchedulerEngine};
-pub use foreign::{Column, ForeignPlugin, ForeignPlugins, ForeignPreFilter, NodeTable, PodRow};
+pub use foreign::{Column, ForeignPlugin, ForeignPlugins, ForeignPreFilter, NodeTable, PodRow, Refusal};
 
 /// What the caller fed in that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
