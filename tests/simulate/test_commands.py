@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from pyk8s.cli.exits import CommandError, ExitCode
-from pyk8s.cli.simulate_commands import Outputs, Source, run_capacity, run_drain, run_scenarios
+from pyk8s.cli.simulate_commands import Changes, Outputs, Source, run_capacity, run_drain, run_scenarios
 
 from tests.simulate.scenarios import JOBS, POOL, scenario, write
 from tests.simulate.test_capacity import node, workload
@@ -19,7 +19,7 @@ from tests.simulate.test_drain import pod
 
 def simulate(files: list[Path], **changes: object) -> None:
     outputs = Outputs(**{"output": "table", **changes})  # type: ignore[arg-type]
-    run_scenarios([str(file) for file in files], outputs, seed=None, schedulers=[])
+    run_scenarios([str(file) for file in files], outputs, Changes())
 
 
 def test_the_table_has_a_column_per_scheduler(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,3 +124,20 @@ def test_drain_reads_what_kubectl_exports(tmp_path: Path, capsys: pytest.Capture
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split() == ["n1", "default/a", "moves", "n2"]
     assert lines[-1] == "1 moves; the drain goes through"
+
+
+def test_without_a_file_the_option_is_named() -> None:
+    with pytest.raises(CommandError, match="say -f SCENARIO.yaml") as raised:
+        run_scenarios([""], Outputs("table"), Changes())
+
+    assert raised.value.code == ExitCode.USAGE
+
+
+def test_pods_of_a_scheduler_without_a_profile_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, scenario(duration="1h", workloads=[{**JOBS, "schedulerName": "other"}]))
+
+    simulate([file])
+
+    assert "scheduler spread: it has no profile 'other'; pods that ask for that one wait" in capsys.readouterr().err

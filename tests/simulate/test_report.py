@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pyk8s.cli.exits import CommandError, ExitCode
-from pyk8s.cli.simulate_commands import Outputs, run_scenarios
+from pyk8s.cli.simulate_commands import Changes, Outputs, run_scenarios
 from pyk8s.simulate import report as reports
 from pyk8s.simulate.charts import charts
 from pyk8s.simulate.pictures import pictures, ticks, time_ticks
@@ -87,7 +87,7 @@ def test_without_plotly_a_report_is_refused_before_anything_runs(
     outputs = Outputs("table", report=str(tmp_path / "report.html"))
 
     with pytest.raises(CommandError) as raised:
-        run_scenarios([str(write(tmp_path, scenario()))], outputs, seed=None, schedulers=[])
+        run_scenarios([str(write(tmp_path, scenario()))], outputs, Changes())
 
     assert raised.value.code == ExitCode.MISSING_PREREQUISITE
     assert "pip install 'pyk8s[reports]'" in str(raised.value)

@@ -169,3 +169,17 @@ def test_nodes_without_capacity_take_nothing() -> None:
 
     assert found["pending"]["end"] == 6
     assert found["utilization"]["cpu"] == {"mean": 0, "max": 0, "end": 0}
+
+
+@pytest.mark.parametrize("amount", ["8Ei", "9999999999999", "1e30", "0", "0.0000001"])
+def test_amounts_beyond_all_measure_do_no_harm(amount: str) -> None:
+    found = figures(scenario(workloads=[{**SERVICE, "requests": {"cpu": amount, "memory": amount}}]))
+
+    assert found["pending"]["end"] in (0, 6)
+    assert found["pending"]["end"] + found["running"]["end"] == 6
+
+
+def test_a_cluster_without_nodes_is_told_as_kube_scheduler_tells_it() -> None:
+    simulation = simulated(scenario(cluster={}, workloads=[SERVICE]))
+
+    assert {pod.message for pod in simulation.state.pending.values()} == {"no nodes available to schedule pods"}

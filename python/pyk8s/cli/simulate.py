@@ -45,11 +45,14 @@ def simulate(
     pictures: Pictures = "",
     seed: Seed = None,
     scheduler: Schedulers = None,
+    kubeconfig: Kubeconfig = "",
+    kube_context: Context = "",
 ) -> None:
     if context.invoked_subcommand is None:
-        from pyk8s.cli.simulate_commands import Outputs, run_scenarios
+        from pyk8s.cli.simulate_commands import Changes, Outputs, Source, run_scenarios
 
-        run_scenarios([file], Outputs(output, report, json_file, pictures), seed=seed, schedulers=scheduler or [])
+        changes = Changes(seed, scheduler or [], Source("", kubeconfig, kube_context))
+        run_scenarios([file], Outputs(output, report, json_file, pictures), changes)
 
 
 @app.command()
@@ -66,9 +69,9 @@ def compare(
 
     Example: pyk8s simulate compare today.yaml tomorrow.yaml --report both.html
     """
-    from pyk8s.cli.simulate_commands import Outputs, run_scenarios
+    from pyk8s.cli.simulate_commands import Changes, Outputs, run_scenarios
 
-    run_scenarios(files, Outputs(output, report, json_file, pictures), seed=seed, schedulers=scheduler or [])
+    run_scenarios(files, Outputs(output, report, json_file, pictures), Changes(seed, scheduler or []))
 
 
 @app.command()

@@ -7,9 +7,9 @@ Not here: options (see `simulate`), the tables (see `simulate_tables`).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,22 @@ def inputs() -> Iterator[None]:
 # -- scenarios -----------------------------------------------------------------------------------------------------
 
 
-def run_scenarios(files: Sequence[str], outputs: Outputs, *, seed: int | None, schedulers: Sequence[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the command line puts in the place of what the scenarios say."""
+
+    seed: int | None = None
+    schedulers: Sequence[str] = ()
+    live: Source = field(default_factory=Source)
+
+
+def run_scenarios(files: Sequence[str], outputs: Outputs, changes: Changes) -> None:
     """One scenario, or several side by side. Raises CommandError: 2 for wrong input, 10 for a failed assertion."""
+    if not all(files):
+        raise CommandError("no scenario: say -f SCENARIO.yaml", ExitCode.USAGE)
     _check_outputs(outputs)
     with inputs():
-        jobs = [_prepared(Path(file), seed=seed, schedulers=schedulers) for file in files]
+        jobs = [_prepared(Path(file), changes) for file in files]
         results = [_run(plan, contenders, str(file)) for plan, contenders, file in jobs]
     result = results[0] if len(results) == 1 else side_by_side(results)
     _write_outputs(result, outputs)
@@ -86,32 +97,35 @@ def _check_outputs(outputs: Outputs) -> None:
             raise CommandError(str(error), ExitCode.MISSING_PREREQUISITE) from error
 
 
-def _prepared(path: Path, *, seed: int | None, schedulers: Sequence[str]) -> tuple[Plan, list[Contender], Path]:
+def _prepared(path: Path, changes: Changes) -> tuple[Plan, list[Contender], Path]:
     """A plan and its schedulers, checked. Raises ScenarioError, ConfigurationError."""
     from pyk8s.simulate.plan_builder import scenario_plan
     from pyk8s.simulate.scenario_file import read_scenario
 
-    scenario = _changed(read_scenario(path), seed, schedulers)
-    plan = scenario_plan(scenario, str(path), path.parent)
+    scenario = _changed(read_scenario(path), changes)
+    live = _cluster(changes.live) if changes.live != Source() else None
+    plan = scenario_plan(scenario, str(path), path.parent, live=live)
     check_plan(plan, str(path))
-    folder = Path() if schedulers else path.parent
+    folder = Path() if changes.schedulers else path.parent
     contenders = [
-        _contender(choice, folder, f"{path}: schedulers[{index}]", plan.warnings.append)
+        _contender(choice, folder, f"{path}: schedulers[{index}]", plan)
         for index, choice in enumerate(scenario.schedulers)
     ]
     return plan, contenders, path
 
 
-def _changed(scenario: Scenario, seed: int | None, schedulers: Sequence[str]) -> Scenario:
-    changes: Json = {} if seed is None else {"seed": seed}
-    if schedulers:
-        changes["schedulers"] = [_choice(text) for text in schedulers]
-        names = {choice.name for choice in changes["schedulers"]}
+def _changed(scenario: Scenario, changes: Changes) -> Scenario:
+    update: Json = {} if changes.seed is None else {"seed": changes.seed}
+    if changes.schedulers:
+        update["schedulers"] = [_choice(text) for text in changes.schedulers]
+        names = {choice.name for choice in update["schedulers"]}
         # What is asserted of a scheduler that does not run now cannot be judged.
-        changes["assertions"] = [
-            entry for entry in scenario.assertions if not entry.schedulers or names.intersection(entry.schedulers)
+        update["assertions"] = [
+            entry.model_copy(update={"schedulers": [name for name in entry.schedulers if name in names]})
+            for entry in scenario.assertions
+            if not entry.schedulers or names.intersection(entry.schedulers)
         ]
-    return scenario.model_copy(update=changes)
+    return scenario.model_copy(update=update)
 
 
 def _choice(text: str) -> SchedulerChoice:
@@ -121,18 +135,22 @@ def _choice(text: str) -> SchedulerChoice:
     return SchedulerChoice(name=text)
 
 
-def _contender(choice: SchedulerChoice, folder: Path, path: str, warn: Callable[[str], None]) -> Contender:
-    """Compiles a scheduler's configuration. Raises ConfigurationError."""
+def _contender(choice: SchedulerChoice, folder: Path, path: str, plan: Plan) -> Contender:
+    """Compiles a scheduler's configuration; what it does not do is among the plan's warnings. Raises ScenarioError."""
     source = str(folder / choice.config) if choice.config else choice.name
     try:
         compiled = compile_configuration(load_configuration(source), source=choice.config)
     except ConfigurationError as error:
         error.source = ""
         raise ScenarioError(path, [Problem("", entry.text()) for entry in error.errors]) from error
-    for text in compiled.warnings:
-        warn(f"scheduler {choice.name}: {text}")
+    warnings = list(compiled.warnings)
     if compiled.extenders:
-        warn(f"scheduler {choice.name}: extenders are not asked in a simulation")
+        warnings.append("extenders are not asked in a simulation")
+    asked = dict.fromkeys(shape.scheduler_name for workload in plan.workloads for shape in workload.shapes())
+    for name in asked:
+        if name not in compiled.scheduler_names:
+            warnings.append(f"it has no profile {name!r}; pods that ask for that one wait for ever")
+    plan.warnings += [f"scheduler {choice.name}: {text}" for text in warnings]
     return Contender(choice.name, compiled.config)
 
 
@@ -197,7 +215,7 @@ def run_capacity(
                 "no nodes to add: say --pool NAME:cpu=8,memory=32Gi, --pools or a cluster", ExitCode.USAGE
             )
         plan = question_plan(existing, given, app=[Path(file) for file in files])
-        contender = _contender(_choice(scheduler), Path(), "--scheduler", plan.warnings.append)
+        contender = _contender(_choice(scheduler), Path(), "--scheduler", plan)
     for text in plan.warnings:
         say(f"warning: {text}")
     answer = Capacity(plan, contender, tell=say).answer()
@@ -211,7 +229,7 @@ def run_drain(nodes: Sequence[str], *, source: Source, scheduler: str, output: s
     _check_outputs(Outputs(output))
     with inputs():
         plan = question_plan(_cluster(source), [])
-        contender = _contender(_choice(scheduler), Path(), "--scheduler", plan.warnings.append)
+        contender = _contender(_choice(scheduler), Path(), "--scheduler", plan)
         answer = Drain(plan, contender).answer(nodes, source.export or "cluster")
     for text in plan.warnings:
         say(f"warning: {text}")

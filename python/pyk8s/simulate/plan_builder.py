@@ -33,15 +33,19 @@ Json = dict[str, Any]
 TERMINAL = ("Succeeded", "Failed")
 
 
-def scenario_plan(scenario: Scenario, source: str, folder: Path) -> Plan:
-    """Read what a scenario names, relative to ``folder``. Raises ScenarioError."""
+def scenario_plan(scenario: Scenario, source: str, folder: Path, *, live: Manifests | None = None) -> Plan:
+    """Read what a scenario names, relative to ``folder``; ``live`` is a cluster that is there besides.
+
+    Raises:
+        ScenarioError: something in it or in a file that it names is wrong.
+    """
     builder = PlanBuilder(scenario, source)
     manifests = Manifests()
     for name in scenario.cluster.manifests:
         manifests.extend(read_manifests(folder / name))
-    exported = Manifests()
+    exported = live or Manifests()
     if scenario.cluster.export:
-        exported = read_manifests(folder / scenario.cluster.export, is_strict=False)
+        exported.extend(read_manifests(folder / scenario.cluster.export, is_strict=False))
     builder.add_priority_classes([*exported.priority_classes, *manifests.priority_classes])
     builder.add_existing(exported)
     builder.add_new(manifests)

@@ -18,6 +18,8 @@ Json = dict[str, Any]
 # Sentinels that stand in the shape's JSON where a pod's own values go; no manifest holds U+E000, a private character.
 NAME, UID, CREATED, DELETED, NODE, STARTED = (f"\ue000{number}" for number in range(6))
 
+DEFAULT_SCHEDULER = "default-scheduler"
+
 
 @dataclass(frozen=True, slots=True)
 class PodShape:
@@ -30,6 +32,7 @@ class PodShape:
     namespace: str
     requests: dict[str, int]
     priority: int
+    scheduler_name: str
     owner: str
     labels: dict[str, str]
     pending: tuple[bytes, ...]
@@ -46,6 +49,7 @@ class PodShape:
             namespace=namespace,
             requests=amounts_of(pod_requests(spec)),
             priority=priority,
+            scheduler_name=spec.get("schedulerName") or DEFAULT_SCHEDULER,
             owner=next((owner.get("kind", "") for owner in owners if owner.get("controller")), ""),
             labels=metadata.get("labels") or {},
             pending=_pieces(_pending(pod, namespace, priority), (NAME, UID, CREATED)),

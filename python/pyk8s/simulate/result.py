@@ -5,18 +5,20 @@ Always true: the same plan and configurations give the same bytes; nothing of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import orjson
 
 from pyk8s import core
 from pyk8s.core.scheduler_interface import SchedulerEngine
+from pyk8s.errors import DecodeError
 from pyk8s.simulate.assertions import check_assertions, judge
 from pyk8s.simulate.node_events import NodeEvents
 from pyk8s.simulate.plan import Plan
-from pyk8s.simulate.problems import ScenarioError
+from pyk8s.simulate.problems import Problem, ScenarioError
 from pyk8s.simulate.simulation import Progress, Simulation
 from pyk8s.simulate.summary import metrics, summary
 
@@ -66,10 +68,32 @@ def run_plan(
 
 def check_plan(plan: Plan, source: str) -> None:
     """The last check before anything runs. Raises ScenarioError."""
-    unstarted = Simulation(plan, engine(Contender("")))
-    problems = check_assertions(plan.scenario, metrics(summary(unstarted)))
+    trial = engine(Contender(""))
+    problems = list(_undecodable(plan, trial))
+    problems += check_assertions(plan.scenario, metrics(summary(Simulation(plan, trial))))
     if problems:
         raise ScenarioError(source, problems)
+
+
+def _undecodable(plan: Plan, trial: SchedulerEngine) -> Iterator[Problem]:
+    """What the engine cannot read, found with one object of each kind."""
+    pools = [(f"pool {name}", shape) for name, pool in plan.node_pools().items() for shape in pool.shapes]
+    nodes = [(f"node {name}", shape) for name, shape, _ in plan.nodes]
+    for path, node in (*pools, *nodes):
+        yield from _tried(path, partial(trial.set_node, node.bytes(b"a", is_cordoned=False, is_failed=False)))
+    for workload in plan.workloads:
+        for pod in workload.shapes():
+            tried = partial(trial.set_pod, pod.pending_bytes(b"a", b"a", b"2026-01-01T00:00:00Z"))
+            yield from _tried(f"workload {workload.key}", tried)
+    for kind, obj in plan.objects:
+        yield from _tried(kind, partial(trial.set_object, kind, obj))
+
+
+def _tried(path: str, action: Callable[[], None]) -> Iterator[Problem]:
+    try:
+        action()
+    except DecodeError as error:
+        yield Problem(path, str(error))
 
 
 def engine(contender: Contender, seed: int = 0) -> SchedulerEngine:
