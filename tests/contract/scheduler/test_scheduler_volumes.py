@@ -444,7 +444,8 @@ def test_a_class_that_does_not_say_when_it_binds_fails_the_attempt(scheduler_eng
 
     answer = evaluated(engine, pod("p", *using("data")))
 
-    assert 'VolumeBindingMode not set for StorageClass "c"' in answer["message"]
+    cause = 'VolumeBindingMode not set for StorageClass "c"'
+    assert answer["message"] == f'running PreFilter plugin "VolumeBinding": {cause}'
     assert answer["rejected"] == []
 
 

@@ -17,14 +17,6 @@ use std::sync::Arc;
 
 const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
 
-/// The claim that a volume is for; without a uid any of that name will do.
-#[derive(Clone, Debug)]
-pub struct Promise {
-    namespace: String,
-    name: String,
-    uid: String,
-}
-
 #[derive(Clone, Debug)]
 pub struct Volume {
     pub name: String,
@@ -33,7 +25,8 @@ pub struct Volume {
     pub access_modes: Vec<String>,
     pub volume_mode: String,
     pub attributes_class: String,
-    pub claim: Option<Promise>,
+    /// Made or promised for a claim.
+    pub is_promised: bool,
     pub is_available: bool,
     pub is_deleted: bool,
     /// Where it can be reached; None from everywhere.
@@ -51,7 +44,7 @@ impl Volume {
             access_modes: texts(&spec["accessModes"]),
             volume_mode: volume_mode(spec).to_owned(),
             attributes_class: text(&spec["volumeAttributesClassName"]).to_owned(),
-            claim: Promise::parse(&spec["claimRef"]),
+            is_promised: !spec["claimRef"].is_null(),
             is_available: text(&object["status"]["phase"]) == "Available",
             is_deleted: !meta["deletionTimestamp"].is_null(),
             terms: terms(&spec["nodeAffinity"]["required"], symbols),
@@ -64,12 +57,12 @@ impl Volume {
     }
 
     pub fn is_for(&self, claim: &Claim) -> bool {
-        self.claim.as_ref().is_some_and(|promise| promise.is_for(claim))
+        is_promised_to(&self.object, claim)
     }
 
     /// What holds on every node, and for a volume meant for the claim too.
     fn could_serve(&self, claim: &Claim) -> bool {
-        (self.claim.is_none() || self.is_for(claim))
+        (!self.is_promised || self.is_for(claim))
             && self.capacity_bytes >= claim.requested_bytes.unwrap_or(0)
             && self.volume_mode == claim.volume_mode
             && self.attributes_class == claim.attributes_class
@@ -99,7 +92,7 @@ impl Volume {
         if !text(version).is_empty() {
             reference["resourceVersion"] = version.clone();
         }
-        if self.claim.is_some() {
+        if self.is_promised {
             // Promised by its maker: that it was not we who chose it must stay visible.
             return json!({"spec": {"claimRef": reference}});
         }
@@ -107,21 +100,13 @@ impl Volume {
     }
 }
 
-impl Promise {
-    fn parse(reference: &Value) -> Option<Promise> {
-        let part = |key: &str| text(&reference[key]).to_owned();
-        (!reference.is_null()).then(|| Promise {
-            namespace: part("namespace"),
-            name: part("name"),
-            uid: part("uid"),
-        })
-    }
-
-    fn is_for(&self, claim: &Claim) -> bool {
-        self.namespace == claim.namespace
-            && self.name == claim.name
-            && (self.uid.is_empty() || self.uid == claim.uid)
-    }
+/// Whether the volume names the claim; without a uid it means any claim of that name.
+fn is_promised_to(volume: &Value, claim: &Claim) -> bool {
+    let reference = &volume["spec"]["claimRef"];
+    let uid = text(&reference["uid"]);
+    text(&reference["name"]) == claim.name
+        && text(&reference["namespace"]) == claim.namespace
+        && (uid.is_empty() || uid == claim.uid)
 }
 
 fn terms(required: &Value, symbols: &Interner) -> Option<Vec<Term>> {
@@ -135,10 +120,9 @@ fn terms(required: &Value, symbols: &Interner) -> Option<Vec<Term>> {
 pub fn volumes_for(claims: &[Claim], objects: &Objects, symbols: &Interner) -> Vec<Volume> {
     let mut found = Vec::new();
     for (_, object) in objects.all("PersistentVolume") {
-        let (class, promise) = (class_name(object), Promise::parse(&object["spec"]["claimRef"]));
-        let is_candidate = |claim: &Claim| {
-            claim.class_name == class && promise.as_ref().is_none_or(|promise| promise.is_for(claim))
-        };
+        let (class, is_free) = (class_name(object), object["spec"]["claimRef"].is_null());
+        let is_candidate =
+            |claim: &Claim| claim.class_name == class && (is_free || is_promised_to(object, claim));
         if claims.iter().any(is_candidate) {
             found.push(Volume::parse(object, symbols));
         }

@@ -25,6 +25,7 @@ from pyk8s.reference.scheduler.volumes import MIGRATED, Attachable, PodVolumes, 
 Json = Mapping[str, Any]
 
 REASON = "node(s) exceed max volume count"
+FILTER_FAILED = 'running "NodeVolumeLimits" filter plugin: '
 MIGRATED_PLUGINS = "storage.alpha.kubernetes.io/migrated-plugins"
 
 
@@ -58,14 +59,14 @@ def wanted(pod: PodInfo, objects: Objects) -> list[Attachable] | Rejection:
     """What the pod would have attached; a rejection when it cannot be told."""
     for reference in pod.shape.volumes.claims:
         if not reference.name:
-            return Rejection("Error", ["PersistentVolumeClaim had no name"])
+            return Rejection("Error", [FILTER_FAILED + "PersistentVolumeClaim had no name"])
         claim = claim_of(pod, reference, objects)
         if claim is None:
             text = f"looking up PVC {pod.namespace}/{reference.name}: "
             text += not_found("persistentvolumeclaim", reference.name)
             return Rejection("UnschedulableAndUnresolvable", [text])
         if reference.is_ephemeral and not is_made_for(claim, pod):
-            return Rejection("Error", [foreign_message(reference, pod)])
+            return Rejection("Error", [FILTER_FAILED + foreign_message(reference, pod)])
     return held(pod, objects)
 
 

@@ -45,6 +45,8 @@ REASON_NO_VOLUME = "node(s) didn't find available persistent volumes to bind"
 REASON_NO_ROOM = "node(s) did not have enough free storage"
 REASON_NO_SUCH_VOLUME = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
 UNBOUND_IMMEDIATE = "pod has unbound immediate PersistentVolumeClaims"
+PRE_FILTER_FAILED = 'running PreFilter plugin "VolumeBinding": '
+FILTER_FAILED = 'running "VolumeBinding" filter plugin: '
 
 
 class VolumeTrouble(Exception):
@@ -149,7 +151,8 @@ class VolumeBinding(Plugin):
             try:
                 claim = None if obj is None else Claim.parse(obj)
             except SelectorError as error:
-                return Refuse("Error", f"error creating internal label selector for claim: {error}")
+                cause = f"error creating internal label selector for claim: {error}"
+                return Refuse("Error", PRE_FILTER_FAILED + cause)
             problem = claim_problem(pod, reference, claim)
             if claim is None or problem:
                 return Refuse("UnschedulableAndUnresolvable", problem)
@@ -162,7 +165,8 @@ class VolumeBinding(Plugin):
         modes = [binding_mode(objects, claim.class_name) for claim in unbound]
         for claim, mode in zip(unbound, modes, strict=True):
             if mode == "":
-                return Refuse("Error", f'VolumeBindingMode not set for StorageClass "{claim.class_name}"')
+                cause = f'VolumeBindingMode not set for StorageClass "{claim.class_name}"'
+                return Refuse("Error", PRE_FILTER_FAILED + cause)
         # A claim that names its volume but is not bound yet is the volume controller's, whatever its class says.
         if any(m != WAIT_FOR_FIRST_CONSUMER or c.volume_name for c, m in zip(unbound, modes, strict=True)):
             return Refuse("UnschedulableAndUnresolvable", UNBOUND_IMMEDIATE)
@@ -178,7 +182,7 @@ class VolumeBinding(Plugin):
         try:
             reasons = find(state, node.facts, world).reasons
         except VolumeTrouble as trouble:
-            return Rejection("Error", [str(trouble)])
+            return Rejection("Error", [FILTER_FAILED + str(trouble)])
         return Rejection("UnschedulableAndUnresolvable", reasons) if reasons else None
 
     def pre_score(self, pod: PodInfo, nodes: list[NodeInfo], state: State, world: World) -> Run | Skip:

@@ -18,6 +18,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 const REASON: &str = "node(s) exceed max volume count";
+const FILTER_FAILED: &str = "running \"NodeVolumeLimits\" filter plugin: ";
 pub const MIGRATED_PLUGINS: &str = "storage.alpha.kubernetes.io/migrated-plugins";
 
 pub struct NodeVolumeLimits;
@@ -62,7 +63,8 @@ fn attachable(claim: &Value, objects: &Objects) -> Option<Attachable> {
 fn wanted(pod: &PodInfo, objects: &Objects) -> Wanted {
     for reference in &pod.shape.volumes.claims {
         if reference.name.is_empty() {
-            return Wanted::Refused(Code::Error, "PersistentVolumeClaim had no name".into());
+            let text = format!("{FILTER_FAILED}PersistentVolumeClaim had no name");
+            return Wanted::Refused(Code::Error, text.into());
         }
         let Some(claim) = claim_of(pod, reference, objects) else {
             let missing = not_found("persistentvolumeclaim", &reference.name);
@@ -70,7 +72,8 @@ fn wanted(pod: &PodInfo, objects: &Objects) -> Wanted {
             return Wanted::Refused(Code::UnschedulableAndUnresolvable, text.into());
         };
         if reference.is_ephemeral && !is_made_for(claim, pod) {
-            return Wanted::Refused(Code::Error, foreign_message(reference, pod).into());
+            let text = format!("{FILTER_FAILED}{}", foreign_message(reference, pod));
+            return Wanted::Refused(Code::Error, text.into());
         }
     }
     Wanted::Volumes(held(pod, objects))

@@ -31,6 +31,8 @@ const REASON_NO_ROOM: &str = "node(s) did not have enough free storage";
 const REASON_NO_SUCH_VOLUME: &str =
     "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
 const UNBOUND_IMMEDIATE: &str = "pod has unbound immediate PersistentVolumeClaims";
+const PRE_FILTER_FAILED: &str = "running PreFilter plugin \"VolumeBinding\": ";
+const FILTER_FAILED: &str = "running \"VolumeBinding\" filter plugin: ";
 
 pub struct VolumeBinding;
 
@@ -156,7 +158,7 @@ fn sort_out(claims: Vec<Claim>, world: &World) -> PreFilter {
     let modes: Vec<Option<&str>> = unbound.iter().map(|c| binding_mode(objects, &c.class_name)).collect();
     if let Some(place) = modes.iter().position(|mode| *mode == Some("")) {
         let name = &unbound[place].class_name;
-        let message = format!("VolumeBindingMode not set for StorageClass \"{name}\"");
+        let message = format!("{PRE_FILTER_FAILED}VolumeBindingMode not set for StorageClass \"{name}\"");
         return PreFilter::Refuse(Code::Error, message);
     }
     // A claim that names its volume but is not bound yet is the volume controller's, whatever its class says.
@@ -188,7 +190,9 @@ impl Plugin for VolumeBinding {
             let claim = match claim_of(pod, reference, world.objects).map(Claim::parse).transpose() {
                 Ok(claim) => claim,
                 Err(error) => {
-                    let message = format!("error creating internal label selector for claim: {error}");
+                    let message = format!(
+                        "{PRE_FILTER_FAILED}error creating internal label selector for claim: {error}"
+                    );
                     return PreFilter::Refuse(Code::Error, message);
                 }
             };
@@ -218,7 +222,7 @@ impl Plugin for VolumeBinding {
             }
             Err(trouble) => {
                 rejection.code = Code::Error;
-                rejection.reasons.push(Reason::Told(trouble.into()));
+                rejection.reasons.push(Reason::Told(format!("{FILTER_FAILED}{trouble}").into()));
                 false
             }
         }
