@@ -18,10 +18,14 @@ class PodSet:
 
     namespace: str
     labels: Mapping[str, str]
+    mark: BoundMark = field(init=False)
     created_count: int = 0
     bound_count: int = 0
     gone_unbound_count: int = 0
     collectors: list[Collector] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.mark = BoundMark(self)
 
     @property
     def open_count(self) -> int:
@@ -32,6 +36,13 @@ class PodSet:
         if namespaces and self.namespace not in namespaces:
             return False
         return all(self.labels.get(name) == value for name, value in labels.items())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundMark:
+    """Stands for its set at a pod that is bound."""
+
+    pod_set: PodSet
 
 
 @dataclass(slots=True, eq=False)
@@ -56,8 +67,7 @@ class Ledger:
         self.bound_count = 0
         self.attempt_count = 0
         self.last_message = ""
-        self._set_of: dict[str, PodSet] = {}
-        self._bound: set[str] = set()
+        self._owners: dict[str, PodSet | BoundMark] = {}
         self._attempted: set[str] = set()
         self.watched_bindings: list[str] | None = None
         """When a list: the keys bound since it was last emptied."""
@@ -70,37 +80,40 @@ class Ledger:
 
     def created(self, pod_set: PodSet, keys: Iterable[str], *, is_gated: bool) -> None:
         """``is_gated``: nothing will be attempted; such pods count as attempted from the start."""
-        before = len(self._set_of)
-        for key in keys:
-            self._set_of[key] = pod_set
-            if is_gated:
-                self._attempted.add(key)
-        pod_set.created_count += len(self._set_of) - before
+        before = len(self._owners)
+        added = dict.fromkeys(keys, pod_set)
+        self._owners |= added
+        if is_gated:
+            self._attempted |= added.keys()
+        pod_set.created_count += len(self._owners) - before
 
     def bound(self, keys: Iterable[str], now_s: float) -> None:
         """These pods have a node now; keys of nobody's pods (churn) and those known as bound are ignored."""
-        counts: dict[int, int] = {}
-        sets: dict[int, PodSet] = {}
+        owners, counts = self._owners, dict.fromkeys((id(one) for one in self.sets), 0)
         for key in keys:
-            pod_set = self._set_of.get(key)
-            if pod_set is None or key in self._bound:
+            owner = owners.get(key)
+            if owner.__class__ is not PodSet:
                 continue
-            self._bound.add(key)
-            self._attempted.discard(key)
-            counts[id(pod_set)] = counts.get(id(pod_set), 0) + 1
-            sets[id(pod_set)] = pod_set
+            owners[key] = owner.mark
+            counts[id(owner)] += 1
             if self.watched_bindings is not None:
                 self.watched_bindings.append(key)
-        for number, count in counts.items():
-            sets[number].bound_count += count
-            self.bound_count += count
-            for collector in sets[number].collectors:
-                collector.throughput.add(now_s, count)
+            if self._attempted:
+                self._attempted.discard(key)
+        for pod_set in self.sets:
+            if count := counts[id(pod_set)]:
+                self._count(pod_set, count, now_s)
+
+    def _count(self, pod_set: PodSet, count: int, now_s: float) -> None:
+        pod_set.bound_count += count
+        self.bound_count += count
+        for collector in pod_set.collectors:
+            collector.throughput.add(now_s, count)
 
     def attempted(self, key: str, message: str) -> None:
         """An attempt that found no node."""
         self.last_message = message
-        if key in self._set_of and key not in self._bound:
+        if self._owners.get(key).__class__ is PodSet:
             self._attempted.add(key)
         for collector in self.collectors:
             collector.unschedulable_count += 1
@@ -117,25 +130,21 @@ class Ledger:
             collector.latencies.add(seconds)
 
     def gone(self, key: str) -> None:
-        pod_set = self._set_of.pop(key, None)
-        if pod_set is None:
-            return
+        owner = self._owners.pop(key, None)
         self._attempted.discard(key)
-        if key in self._bound:
-            self._bound.discard(key)
-        else:
-            pod_set.gone_unbound_count += 1
+        if isinstance(owner, PodSet):
+            owner.gone_unbound_count += 1
 
     def keys(self, namespace: str, labels: Mapping[str, str]) -> list[str]:
         """The pods of a namespace, in the order of their creation."""
-        return [key for key, pod_set in self._set_of.items() if pod_set.is_selected([namespace], labels)]
+        return [key for key, owner in self._owners.items() if _set_of(owner).is_selected([namespace], labels)]
 
     def is_settled(self, namespaces: Sequence[str], labels: Mapping[str, str], *, is_attempted: bool) -> bool:
         """All selected pods are bound; or, with ``is_attempted``, at least tried."""
         open_count = sum(one.open_count for one in self.sets if one.is_selected(namespaces, labels))
         if not open_count or not is_attempted:
             return not open_count
-        tried = sum(1 for key in self._attempted if self._set_of[key].is_selected(namespaces, labels))
+        tried = sum(1 for key in self._attempted if _set_of(self._owners[key]).is_selected(namespaces, labels))
         return tried >= open_count
 
     def start(self, collector: Collector) -> Collector:
@@ -154,3 +163,7 @@ class Ledger:
 
     def __iter__(self) -> Iterator[PodSet]:
         return iter(self.sets)
+
+
+def _set_of(owner: PodSet | BoundMark) -> PodSet:
+    return owner.pod_set if isinstance(owner, BoundMark) else owner

@@ -55,7 +55,7 @@ def csi_nodes(operation: CreateNodes, nodes: list[NewObject], names: NameSource)
             plugins = ",".join(strategy.migrated_plugins)
             metadata["annotations"] = {"storage.alpha.kubernetes.io/migrated-plugins": plugins}
         obj = {"apiVersion": CSI_NODES.api_version, "kind": "CSINode", "metadata": metadata}
-        yield NewObject(CSI_NODES, "", node.name, orjson.dumps({**obj, "spec": {"drivers": drivers}}))
+        yield NewObject.of(CSI_NODES, "", node.name, orjson.dumps({**obj, "spec": {"drivers": drivers}}))
 
 
 class PodMaker:

@@ -39,11 +39,13 @@ class NewObject:
     kind: ObjectKind
     namespace: str
     name: str
+    key: str
+    """Where it goes in the store."""
     value: bytes
 
-    @property
-    def key(self) -> str:
-        return self.kind.key(self.namespace, self.name)
+    @classmethod
+    def of(cls, kind: ObjectKind, namespace: str, name: str, value: bytes) -> NewObject:
+        return cls(kind, namespace, name, kind.key(namespace, name), value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class NameSource:
 
 
 class ObjectFactory:
-    """Makes the objects of one operation, from pieces of bytes where the template allows it."""
+    """Makes the objects of one operation, from pieces of text where the template allows it."""
 
     def __init__(self, template: ObjectTemplate, kind: ObjectKind, making: Making, names: NameSource) -> None:
         self.kind, self.namespace = kind, making.namespace if kind.is_namespaced else ""
@@ -152,7 +154,7 @@ class ObjectFactory:
         self._values = {**making.values, "Count": making.count}
         self._adjust = making.adjust
         self._holes: list[Hole] = []
-        self._pieces: list[bytes] | None = None
+        self._pieces: list[str] | None = None
         self._named: Callable[[int], str] = lambda index: ""
         if not template.branches_on_index:
             self._splice()
@@ -167,12 +169,13 @@ class ObjectFactory:
             yield from (self._rendered(index) for index in range(start, stop))
             return
         parts, kind, namespace = list(self._pieces), self.kind, self.namespace
+        stem = kind.key(namespace, "")
         holes = [(2 * position + 1, hole) for position, hole in enumerate(self._order)]
         for index in range(start, stop):
             name = self._named(index)
             for position, hole in holes:
-                parts[position] = hole(index, name).encode()
-            yield NewObject(kind, namespace, name, b"".join(parts))
+                parts[position] = hole(index, name)
+            yield NewObject(kind, namespace, name, stem + name, "".join(parts).encode())
 
     # -- spliced -------------------------------------------------------------------------------------------------
 
@@ -198,7 +201,7 @@ class ObjectFactory:
             number, _, rest = piece.partition(CLOSE)
             order.append(self._holes[int(number)])
             cut += ["", rest]
-        self._order, self._pieces = order, [part.encode() for part in cut]
+        self._order, self._pieces = order, cut
 
     def _output(self, expression: templates.Expression) -> str:
         if not templates.depends_on_index(expression):
@@ -235,7 +238,7 @@ class ObjectFactory:
         self._finish(obj, self._names.uid())
         if self._adjust is not None:
             self._adjust(obj, lambda hole: hole(index, name))
-        return NewObject(self.kind, self.namespace, name, ordered(obj))
+        return NewObject.of(self.kind, self.namespace, name, ordered(obj))
 
     def _finish(self, obj: Json, uid: str) -> None:
         """What the server fills in on create."""
