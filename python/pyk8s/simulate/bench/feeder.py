@@ -21,8 +21,8 @@ from pyk8s.simulate.bench.ledger import Ledger
 from pyk8s.simulate.bench.objects import ordered
 
 Json = dict[str, Any]
-STEP_COUNT = 256
-"""Attempts between two looks at the watch and at what else is due: about a millisecond of work."""
+STEP_COUNT = 1024
+"""Attempts between two looks at the watch and at what else is due: some milliseconds of work."""
 TIMED_EVERY = 16
 """Before one of so many steps, one attempt is made alone and timed, with no commit beside it."""
 WRITTEN = {kind.kind: kind for kind in (VOLUMES, CLAIMS, PODS, must_find("resource.k8s.io/v1", "ResourceClaim"))}

@@ -1,12 +1,14 @@
 """A cluster in one process: the store, the scheduler attached to it, and a watcher that takes in every event.
 
 Always true: a pod counts as bound when the watcher has had the event of its binding.
+Always true: objects are created in order, by a thread of their own, a batch at a time; any other change waits for that.
 Not here: what the scheduler leaves to its caller (see `feeder`), the operations (see `runner`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -33,7 +35,7 @@ NODE_NAME = b'"nodeName":"'
 
 
 class InProcessCluster:
-    """Store, scheduler and watcher, all called from one thread."""
+    """Store, scheduler and watcher; called from one thread. Creating goes on beside, as clients do it."""
 
     def __init__(self, clock: Clock, ledger: Ledger, make_engine: MakeEngine, seed: int = 0) -> None:
         self._clock, self._ledger, self.make_engine = clock, ledger, make_engine
@@ -41,13 +43,18 @@ class InProcessCluster:
         self.store.set_fields(PODS.prefix, POD_FIELDS)
         self._watch = self.store.watch(PODS.prefix, backlog_max=WATCH_BACKLOG_MAX)
         self._feeder = Feeder(self.store, make_engine(is_indexed=True), clock, ledger, seed)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="bench-writer")
+        self._writing: Future[list[int]] | None = None
         self.event_count = 0
         self.marked_revision = 0
 
     async def create(self, objects: Sequence[NewObject]) -> None:
-        self.store.create_many([(obj.key, obj.value) for obj in objects])
+        self._finish_writing()
+        items = [(obj.key, obj.value) for obj in objects]
+        self._writing = self._writer.submit(self.store.create_many, items)
 
     async def replace(self, obj: NewObject, subresources: Sequence[str]) -> None:
+        self._finish_writing()
         kv = self.store.get(obj.key)
         if kv is None:
             raise ClusterError(f"{obj.kind.kind} {obj.namespace}/{obj.name} is to be updated, but does not exist")
@@ -62,11 +69,16 @@ class InProcessCluster:
         self.store.update(obj.key, ordered(wanted), expected=kv.mod_revision)
 
     async def delete(self, kind: ObjectKind, namespace: str, name: str, grace_s: int | None = None) -> None:
+        self._finish_writing()
         self._feeder.delete(kind, kind.key(namespace, name), grace_s)
 
     async def advance(self) -> bool:
         is_busy = self._feeder.advance()
-        return self._drain() or is_busy
+        is_busy = self._drain() or is_busy
+        if self._writing is not None and (self._writing.done() or not is_busy):
+            self._finish_writing()
+            return True
+        return is_busy
 
     async def wait(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
@@ -75,15 +87,23 @@ class InProcessCluster:
         return self._feeder.next_deadline_s()
 
     async def mark(self) -> None:
+        self._finish_writing()
         self.marked_revision = self.store.revision
 
     async def placements(self) -> dict[str, Json]:
         return fill_of_nodes(self.store)
 
     async def close(self) -> None:
+        self._writer.shutdown()
         self._feeder.close()
         self._watch.close()
         self.store.close()
+
+    def _finish_writing(self) -> None:
+        """Wait for the batch that is being created; raises what it raised."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def _drain(self) -> bool:
         """Take in what the watch has, as a client would."""
