@@ -58,6 +58,7 @@ def scheduler(
     report: Annotated[Path | None, typer.Option(help="write an HTML report here")] = None,
     sample: Annotated[int, typer.Option(min=0, help="pods compared with the exhaustive loop")] = 100,
     seed: Annotated[int, typer.Option(help="of names, uids and the choice among equal nodes")] = 0,
+    events: Annotated[bool, typer.Option(help="write the event Scheduled of each pod too (in process)")] = True,
     kubeconfig: Annotated[
         Path | None, typer.Option(help="for http: an empty cluster to use instead of one of its own")
     ] = None,
@@ -77,8 +78,14 @@ def scheduler(
     if report is not None:
         _need_reports()
     ready = _prepare(config, case, workload, label or [])
-    options = Options(seed=seed, sample_count=sample, is_placement_wanted=report is not None,
-                      mode=mode, kubeconfig=kubeconfig)  # fmt: skip
+    options = Options(
+        seed=seed,
+        sample_count=sample,
+        is_placement_wanted=report is not None,
+        is_recording=events,
+        mode=mode,
+        kubeconfig=kubeconfig,
+    )
     _run(ready, options, output=output, report=report)
 
 
@@ -91,9 +98,7 @@ def _prepare(config: Path, case: str, workload: str, labels: list[str]) -> list[
         ready = prepare(config, _compile, case=case, workload=workload, labels=labels)
         for one in ready:
             if one.plan.chosen.case.metrics_collector_config is not None:
-                say(
-                    f"pyk8s: {one.plan.chosen.name}: metricsCollectorConfig is not heeded; the metrics are always the same"
-                )
+                say(f"pyk8s: {one.plan.chosen.name}: metricsCollectorConfig is not heeded, metrics are fixed")
         return ready
     except UnsupportedBenchmark as error:
         raise CommandError(error.text(), ExitCode.UNSUPPORTED) from error

@@ -16,7 +16,7 @@ from pyk8s.core.interfaces import Store
 from pyk8s.core.scheduler_interface import AttachedScheduler, Decision, SchedulerEngine, Step
 from pyk8s.errors import Conflict, KeyNotFound
 from pyk8s.simulate.bench.deletion import delete_object
-from pyk8s.simulate.bench.kinds import CLAIMS, PODS, SEEN, VOLUMES, ObjectKind, must_find
+from pyk8s.simulate.bench.kinds import CLAIMS, PODS, VOLUMES, ObjectKind, must_find
 from pyk8s.simulate.bench.ledger import Ledger
 from pyk8s.simulate.bench.objects import ordered
 
@@ -62,12 +62,11 @@ EVENT_TEMPLATE = orjson.dumps(
 class Feeder:
     """Steps one attached scheduler, in the caller's thread."""
 
-    def __init__(self, store: Store, engine: SchedulerEngine, clock: Clock, ledger: Ledger, seed: int) -> None:
-        self._store, self.engine, self._clock, self._ledger = store, engine, clock, ledger
-        prefixes = {kind.kind: kind.prefix for kind in SEEN}
-        self._attached: AttachedScheduler = core.AttachedScheduler(
-            engine, store, prefixes=prefixes, event_template=EVENT_TEMPLATE, seed=seed
-        )
+    def __init__(
+        self, store: Store, engine: SchedulerEngine, scheduler: AttachedScheduler, clock: Clock, ledger: Ledger
+    ) -> None:
+        self._store, self._engine, self._attached = store, engine, scheduler
+        self._clock, self._ledger = clock, ledger
         self._step_number = 0
 
     def advance(self) -> bool:
@@ -88,7 +87,7 @@ class Feeder:
             self._ledger.gone(key)
 
     def next_deadline_s(self) -> float | None:
-        return self.engine.next_deadline_s()
+        return self._engine.next_deadline_s()
 
     def close(self) -> None:
         self._attached.close()

@@ -16,10 +16,10 @@ import orjson
 from pyk8s import core
 from pyk8s.api.clock import Clock
 from pyk8s.core.interfaces import Store
-from pyk8s.core.scheduler_interface import SchedulerEngine
+from pyk8s.core.scheduler_interface import AttachedScheduler, SchedulerEngine
 from pyk8s.simulate.bench.cluster import ClusterError
-from pyk8s.simulate.bench.feeder import Feeder
-from pyk8s.simulate.bench.kinds import POD_FIELDS, PODS, ObjectKind
+from pyk8s.simulate.bench.feeder import EVENT_TEMPLATE, Feeder
+from pyk8s.simulate.bench.kinds import POD_FIELDS, PODS, SEEN, ObjectKind
 from pyk8s.simulate.bench.ledger import Ledger
 from pyk8s.simulate.bench.objects import NewObject, ordered
 from pyk8s.simulate.bench.placement import fill_of_nodes
@@ -37,12 +37,20 @@ NODE_NAME = b'"nodeName":"'
 class InProcessCluster:
     """Store, scheduler and watcher; called from one thread. Creating goes on beside, as clients do it."""
 
-    def __init__(self, clock: Clock, ledger: Ledger, make_engine: MakeEngine, seed: int = 0) -> None:
-        self._clock, self._ledger, self.make_engine = clock, ledger, make_engine
+    def __init__(
+        self, clock: Clock, ledger: Ledger, make_engine: MakeEngine, *, seed: int = 0, is_recording: bool = True
+    ) -> None:
+        """``is_recording``: each pod's event Scheduled is written, too."""
+        self._clock, self._ledger = clock, ledger
         self.store: Store = core.Store(objects=True)
         self.store.set_fields(PODS.prefix, POD_FIELDS)
         self._watch = self.store.watch(PODS.prefix, backlog_max=WATCH_BACKLOG_MAX)
-        self._feeder = Feeder(self.store, make_engine(is_indexed=True), clock, ledger, seed)
+        engine = make_engine(is_indexed=True)
+        template = EVENT_TEMPLATE if is_recording else b""
+        scheduler: AttachedScheduler = core.AttachedScheduler(
+            engine, self.store, prefixes={kind.kind: kind.prefix for kind in SEEN}, event_template=template, seed=seed
+        )
+        self._feeder = Feeder(self.store, engine, scheduler, clock, ledger)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="bench-writer")
         self._writing: Future[list[int]] | None = None
         self.event_count = 0

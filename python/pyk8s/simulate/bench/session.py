@@ -48,6 +48,8 @@ class Options:
     seed: int = 0
     sample_count: int = 100
     is_placement_wanted: bool = False
+    is_recording: bool = True
+    """Whether each pod's event Scheduled is written, as the scheduler does; over HTTP it always is."""
     mode: str = "in-process"
     kubeconfig: Path | None = None
     """For the mode http: an empty cluster to use; None: one is started and ended."""
@@ -118,21 +120,23 @@ class _Run:
 
 
 async def _measure_in_process(ready: Ready, run: _Run) -> WorkloadResult:
+    options = run.options
+
     def make_engine(*, is_indexed: bool) -> SchedulerEngine:
-        made: SchedulerEngine = core.SchedulerEngine(config=ready.config, seed=run.options.seed, is_indexed=is_indexed)
+        made: SchedulerEngine = core.SchedulerEngine(config=ready.config, seed=options.seed, is_indexed=is_indexed)
         return made
 
     memory.forget_peak()
-    cluster = InProcessCluster(run.clock, run.ledger, make_engine, run.options.seed)
+    cluster = InProcessCluster(run.clock, run.ledger, make_engine, seed=options.seed, is_recording=options.is_recording)
     try:
         runner = await run.run(cluster)
         peak_bytes = memory.peak_bytes()
-        keys = runner.sampled_keys[: run.options.sample_count]
+        keys = runner.sampled_keys[: options.sample_count]
         agreement: Agreement | None = None
         if keys:
             run.progress.start(f"{ready.plan.chosen.name}: agreement with the exhaustive loop", len(keys))
             agreement = compare(cluster.store, cluster.marked_revision, keys, make_engine, run.clock)
-        placements = await cluster.placements() if run.options.is_placement_wanted else {}
+        placements = await cluster.placements() if options.is_placement_wanted else {}
     finally:
         await cluster.close()
     return run.result(runner, cluster.event_count, peak_bytes, agreement=agreement, placements=placements)
