@@ -199,3 +199,16 @@ def test_both_twins_commit_the_same_objects() -> None:
         stores.append([json.loads(kv.value) for kind in kinds for kv in one.store.range(PREFIXES[kind]).items])
 
     assert stores[0] == stores[1]
+
+
+def test_a_pod_before_the_first_node_waits_for_it(attached: Attached) -> None:
+    key = attached.pod("p")
+    step, _ = attached.run()
+    assert [d.message for d in step.decisions] == ["no nodes available to schedule pods"]
+
+    attached.node("n")
+    attached.scheduler.take_in(NOW_S + 2)
+    attached.scheduler.step(NOW_S + 2)
+    attached.scheduler.settle(NOW_S + 2)
+
+    assert attached.read(key)["spec"]["nodeName"] == "n"

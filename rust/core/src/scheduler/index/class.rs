@@ -204,6 +204,9 @@ impl Class {
         self.scored.clear();
         let feasible = groups.live().iter().filter(|id| tally.admits(&groups.get(**id).key[first..]));
         self.scored.extend(feasible.map(|id| Scored { group: *id, base: 0 }));
+        if self.scored.is_empty() {
+            return None;
+        }
         let feasible_count: usize = self.scored.iter().map(|s| groups.get(s.group).node_count).sum();
         if self.scored.len() > 1 {
             self.rank(query);
