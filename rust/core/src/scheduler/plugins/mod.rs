@@ -53,7 +53,7 @@ pub fn make(
         "NodeVolumeLimits" => Box::new(node_volume_limits::NodeVolumeLimits),
         "VolumeBinding" => Box::new(volume_binding::VolumeBinding),
         "VolumeZone" => Box::new(volume_zone::VolumeZone::new(symbols)),
-        "PodTopologySpread" => Box::new(pod_topology_spread::PodTopologySpread::new(args, symbols)?),
+        "PodTopologySpread" => Box::new(pod_topology_spread::PodTopologySpread::new(args, profile, symbols)?),
         "InterPodAffinity" => Box::new(inter_pod_affinity::InterPodAffinity::new(args)?),
         "ImageLocality" => Box::new(image_locality::ImageLocality),
         "NodeDeclaredFeatures" => Box::new(node_declared_features::NodeDeclaredFeatures),

@@ -5,6 +5,7 @@
 
 use super::{node_affinity, taint_toleration};
 use crate::scheduler::cache::Slot;
+use crate::scheduler::config::Profile;
 use crate::scheduler::event::ClusterEvent;
 use crate::scheduler::framework::{
     state_of, state_of_mut, Code, CycleState, Plugin, PreFilter, PreScore, Reach, Rejection, World,
@@ -115,10 +116,15 @@ pub struct PodTopologySpread {
     is_system: bool,
     defaults: Vec<SpreadConstraint>,
     hostname: Symbol,
+    is_comparing: bool,
 }
 
 impl PodTopologySpread {
-    pub fn new(args: &Value, symbols: &mut Interner) -> Result<PodTopologySpread, SchedulerError> {
+    pub fn new(
+        args: &Value,
+        profile: &Profile,
+        symbols: &mut Interner,
+    ) -> Result<PodTopologySpread, SchedulerError> {
         let is_system = args["defaultingType"].as_str().unwrap_or("System") == "System";
         let defaults = if is_system {
             vec![system_default(HOSTNAME, 3, symbols), system_default(ZONE, 5, symbols)]
@@ -129,7 +135,12 @@ impl PodTopologySpread {
             let listed = Listed::deserialize(&args["defaultConstraints"]).map_err(wrong)?;
             listed.iter().flatten().map(|c| SpreadConstraint::parse(c, &[], symbols)).collect()
         };
-        Ok(PodTopologySpread { is_system, defaults, hostname: symbols.intern(HOSTNAME) })
+        Ok(PodTopologySpread {
+            is_system,
+            defaults,
+            hostname: symbols.intern(HOSTNAME),
+            is_comparing: taint_toleration::is_comparing(profile),
+        })
     }
 
     /// The pod's own of one kind, else the default ones when something groups the pod with others.
@@ -163,7 +174,7 @@ impl PodTopologySpread {
     /// Whether the inclusion policies let the node's pods count.
     pub fn counts(&self, constraint: &SpreadConstraint, pod: &PodInfo, node: &NodeFacts) -> bool {
         (!constraint.honors_affinity || node_affinity::admits(&pod.shape, node))
-            && (!constraint.honors_taints || taint_toleration::admits(pod, node, false))
+            && (!constraint.honors_taints || taint_toleration::admits(pod, node, self.is_comparing))
     }
 
     /// What if: here kube-scheduler counts pods that are being deleted, and the empty selector's, as well.

@@ -18,13 +18,18 @@ pub(super) fn admits(pod: &PodInfo, node: &NodeFacts, is_comparing: bool) -> boo
     node.taints.iter().all(|taint| !hard(taint.effect) || tolerated(taint))
 }
 
+/// Whether Lt and Gt tolerations count.
+pub(super) fn is_comparing(profile: &Profile) -> bool {
+    profile.gates.get(COMPARISON_GATE).copied().unwrap_or(false)
+}
+
 pub struct TaintToleration {
     is_comparing: bool,
 }
 
 impl TaintToleration {
     pub fn new(profile: &Profile) -> Self {
-        TaintToleration { is_comparing: profile.gates.get(COMPARISON_GATE).copied().unwrap_or(false) }
+        TaintToleration { is_comparing: is_comparing(profile) }
     }
 
     /// PreferNoSchedule taints that no toleration for this effect (or for all) matches.
