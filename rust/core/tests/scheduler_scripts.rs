@@ -33,6 +33,9 @@ impl Script {
             "remove-node" => self.engine.remove_node(name),
             "pod" => self.engine.set_pod(&pod(name, &pairs)).expect("a pod"),
             "remove-pod" => self.engine.remove_pod(&format!("default/{name}")),
+            "class" => self.set("StorageClass", &class(name, &pairs)),
+            "volume" => self.set("PersistentVolume", &volume(name, &pairs)),
+            "claim" => self.set("PersistentVolumeClaim", &claim(name, &pairs)),
             "advance" => self.engine.advance(self.now_s),
             "forget" => {
                 let is_known = self.engine.forget(&format!("default/{name}"));
@@ -52,6 +55,10 @@ impl Script {
         String::new()
     }
 
+    fn set(&mut self, kind: &str, object: &Value) {
+        self.engine.set_object(kind, object.to_string().as_bytes()).expect("an object");
+    }
+
     fn counts(&self) -> String {
         let queue = self.engine.counts();
         let (nodes, bound, assumed) =
@@ -68,6 +75,7 @@ fn told(decision: &Decision) -> String {
     match decision.outcome {
         Outcome::Scheduled => format!("{name} on {}", decision.node_name),
         Outcome::Skipped => format!("{name} skipped {message}"),
+        Outcome::Error => format!("{name} error {message}"),
         Outcome::Unschedulable => format!("{name} unschedulable [{}] {message}", decision.plugins.join(" ")),
     }
 }
@@ -105,6 +113,7 @@ fn pod(name: &str, pairs: &[(&str, &str)]) -> Vec<u8> {
     let (mut requests, mut ports, mut preferred) = (Map::new(), Vec::new(), Vec::new());
     let mut affinity = json!({});
     let (mut labels, mut spreads) = (json!({}), Vec::new());
+    let mut volumes = Vec::new();
     let push = |list: &mut Value, item: Value| list.as_array_mut().expect("a list").push(item);
     for (key, value) in pairs {
         match *key {
@@ -119,6 +128,7 @@ fn pod(name: &str, pairs: &[(&str, &str)]) -> Vec<u8> {
             "gate" => push(&mut spec["schedulingGates"], json!({"name": value})),
             "deleted" => metadata["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
             "phase" => status["phase"] = json!(value),
+            "claim" => volumes.push(json!({"name": value, "persistentVolumeClaim": {"claimName": value}})),
             _ => {
                 if let Some(label) = key.strip_prefix("select.") {
                     spec["nodeSelector"][label] = json!(value);
@@ -147,7 +157,7 @@ fn pod(name: &str, pairs: &[(&str, &str)]) -> Vec<u8> {
     spec["containers"] = json!([{"name": "c", "resources": {"requests": requests}, "ports": ports}]);
     affinity["nodeAffinity"] = json!({"preferredDuringSchedulingIgnoredDuringExecution": preferred});
     (spec["affinity"], spec["topologySpreadConstraints"]) = (affinity, json!(spreads));
-    metadata["labels"] = labels;
+    (metadata["labels"], spec["volumes"]) = (labels, json!(volumes));
     json!({"metadata": metadata, "spec": spec, "status": status}).to_string().into_bytes()
 }
 
@@ -160,6 +170,49 @@ fn matching(topology: &str, selected: &str) -> Value {
     let key = if topology == "zone" { "topology.kubernetes.io/zone" } else { topology };
     let (label, value) = selected.split_once(':').expect("KEY:VALUE");
     json!({"topologyKey": key, "labelSelector": {"matchLabels": {label: value}}})
+}
+
+fn class(name: &str, pairs: &[(&str, &str)]) -> Value {
+    let provisioner = value_of(pairs, "provisioner", "kubernetes.io/no-provisioner");
+    let mode = value_of(pairs, "mode", "WaitForFirstConsumer");
+    json!({"metadata": {"name": name}, "provisioner": provisioner, "volumeBindingMode": mode})
+}
+
+fn volume(name: &str, pairs: &[(&str, &str)]) -> Value {
+    let capacity = json!({"storage": value_of(pairs, "size", "1Gi")});
+    let mut spec = json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "c", "capacity": capacity});
+    for (key, value) in pairs {
+        match *key {
+            "on" => {
+                let term =
+                    json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [value]}]});
+                spec["nodeAffinity"] = json!({"required": {"nodeSelectorTerms": [term]}});
+            }
+            "claim" => spec["claimRef"] = json!({"namespace": "default", "name": value}),
+            _ => {}
+        }
+    }
+    let phase = if spec["claimRef"].is_null() { "Available" } else { "Bound" };
+    let zone = value_of(pairs, "zone", "");
+    let labels = if zone.is_empty() { json!({}) } else { json!({"topology.kubernetes.io/zone": zone}) };
+    json!({"metadata": {"name": name, "labels": labels}, "spec": spec, "status": {"phase": phase}})
+}
+
+fn claim(name: &str, pairs: &[(&str, &str)]) -> Value {
+    let mode = value_of(pairs, "access", "ReadWriteOnce");
+    let requests = json!({"storage": value_of(pairs, "size", "1Gi")});
+    let mut spec =
+        json!({"accessModes": [mode], "storageClassName": "c", "resources": {"requests": requests}});
+    let mut annotations = json!({});
+    if let Some((_, volume)) = pairs.iter().find(|(key, _)| *key == "volume") {
+        spec["volumeName"] = json!(volume);
+        annotations["pv.kubernetes.io/bind-completed"] = json!("yes");
+    }
+    json!({"metadata": {"name": name, "namespace": "default", "annotations": annotations}, "spec": spec})
+}
+
+fn value_of<'a>(pairs: &[(&str, &'a str)], key: &str, otherwise: &'a str) -> &'a str {
+    pairs.iter().find(|(k, _)| *k == key).map_or(otherwise, |(_, value)| value)
 }
 
 #[test]

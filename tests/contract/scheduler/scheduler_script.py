@@ -51,6 +51,9 @@ class Script:
                 self.engine.set_pod(json.dumps(pod(rest[0], pairs)).encode())
             case "remove-pod":
                 self.engine.remove_pod(f"default/{rest[0]}")
+            case "class" | "volume" | "claim":
+                kind, make = OBJECTS[command]
+                self.engine.set_object(kind, json.dumps(make(rest[0], dict(pairs))).encode())
             case "forget":
                 return "yes" if self.engine.forget(f"default/{rest[0]}") else "no"
             case "advance":
@@ -74,8 +77,8 @@ def told(decision: Decision) -> str:
     match decision.outcome:
         case "scheduled":
             return f"{decision.name} on {decision.node_name}"
-        case "skipped":
-            return f"{decision.name} skipped {decision.message}"
+        case "skipped" | "error":
+            return f"{decision.name} {decision.outcome} {decision.message}"
     return f"{decision.name} unschedulable [{' '.join(decision.plugins)}] {decision.message}"
 
 
@@ -122,6 +125,9 @@ def pod(name: str, pairs: list[Any]) -> Json:
                 metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
             case "phase":
                 status["phase"] = value
+            case "claim":
+                using = {"name": value, "persistentVolumeClaim": {"claimName": value}}
+                spec.setdefault("volumes", []).append(using)
             case "select":
                 spec["nodeSelector"][key.partition(".")[2]] = value
             case "prefer":
@@ -148,3 +154,39 @@ def matching(key: str, selected: str) -> Json:
     """`WORD.TOPOLOGY` and `KEY:VALUE` as a topology key and a label selector."""
     topology, (label, _, value) = key.partition(".")[2], selected.partition(":")
     return {"topologyKey": ZONE if topology == "zone" else topology, "labelSelector": {"matchLabels": {label: value}}}
+
+
+def storage_class(name: str, pairs: dict[str, str]) -> Json:
+    provisioner = pairs.get("provisioner", "kubernetes.io/no-provisioner")
+    mode = pairs.get("mode", "WaitForFirstConsumer")
+    return {"metadata": {"name": name}, "provisioner": provisioner, "volumeBindingMode": mode}
+
+
+def volume(name: str, pairs: dict[str, str]) -> Json:
+    capacity = {"storage": pairs.get("size", "1Gi")}
+    spec: Json = {"accessModes": ["ReadWriteOnce"], "storageClassName": "c", "capacity": capacity}
+    if "on" in pairs:
+        term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [pairs["on"]]}]}
+        spec["nodeAffinity"] = {"required": {"nodeSelectorTerms": [term]}}
+    if "claim" in pairs:
+        spec["claimRef"] = {"namespace": "default", "name": pairs["claim"]}
+    labels = {ZONE: pairs["zone"]} if "zone" in pairs else {}
+    status = {"phase": "Bound" if "claim" in pairs else "Available"}
+    return {"metadata": {"name": name, "labels": labels}, "spec": spec, "status": status}
+
+
+def claim(name: str, pairs: dict[str, str]) -> Json:
+    requests = {"storage": pairs.get("size", "1Gi")}
+    spec: Json = {"accessModes": [pairs.get("access", "ReadWriteOnce")], "storageClassName": "c"}
+    meta: Json = {"name": name, "namespace": "default"}
+    if "volume" in pairs:
+        spec["volumeName"] = pairs["volume"]
+        meta["annotations"] = {"pv.kubernetes.io/bind-completed": "yes"}
+    return {"metadata": meta, "spec": {**spec, "resources": {"requests": requests}}}
+
+
+OBJECTS = {
+    "class": ("StorageClass", storage_class),
+    "volume": ("PersistentVolume", volume),
+    "claim": ("PersistentVolumeClaim", claim),
+}
