@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+import orjson
+
 from pyk8s.api.clock import Clock, rfc3339
 from pyk8s.api.status import StatusError
 from pyk8s.client.interfaces import Client
@@ -169,6 +171,36 @@ def reference_to(obj: Json, *, field_path: str = "") -> Json:
         "fieldPath": field_path,
     }
     return {name: value for name, value in pairs.items() if value}
+
+
+def binding_event_template(component: str) -> bytes:
+    """The event Scheduled as it is stored, with places for what differs; see `pyk8s.core.AttachedScheduler`."""
+    metadata = {"name": "{name}", "namespace": "{namespace}", "uid": "{event_uid}", "creationTimestamp": "{now}"}
+    reference = {
+        "kind": "Pod",
+        "namespace": "{namespace}",
+        "name": "{pod}",
+        "uid": "{uid}",
+        "apiVersion": "v1",
+        "resourceVersion": "{version}",
+    }
+    event = {
+        "kind": "Event",
+        "apiVersion": "v1",
+        "metadata": metadata,
+        "involvedObject": reference,
+        "reason": "Scheduled",
+        "message": "Successfully assigned {namespace}/{pod} to {node}",
+        "source": {"component": component},
+        "firstTimestamp": "{now}",
+        "lastTimestamp": "{now}",
+        "count": 1,
+        "type": "Normal",
+        "eventTime": None,
+        "reportingComponent": component,
+        "reportingInstance": "",
+    }
+    return orjson.dumps(event)
 
 
 class EventRecorder:
