@@ -12,6 +12,7 @@ import orjson
 
 from pyk8s import core
 from pyk8s.api.clock import Clock, rfc3339
+from pyk8s.client.events import binding_event_template
 from pyk8s.core.interfaces import Store
 from pyk8s.core.scheduler_interface import AttachedScheduler, Decision, SchedulerEngine, Step
 from pyk8s.errors import Conflict, KeyNotFound
@@ -27,36 +28,7 @@ TIMED_EVERY = 16
 """Before one of so many steps, one attempt is made alone and timed, with no commit beside it."""
 WRITTEN = {kind.kind: kind for kind in (VOLUMES, CLAIMS, PODS, must_find("resource.k8s.io/v1", "ResourceClaim"))}
 """Kinds that a decision may write to before its binding."""
-EVENT_TEMPLATE = orjson.dumps(
-    {
-        "kind": "Event",
-        "apiVersion": "v1",
-        "metadata": {
-            "name": "{name}",
-            "namespace": "{namespace}",
-            "uid": "{event_uid}",
-            "creationTimestamp": "{now}",
-        },
-        "involvedObject": {
-            "kind": "Pod",
-            "namespace": "{namespace}",
-            "name": "{pod}",
-            "uid": "{uid}",
-            "apiVersion": "v1",
-            "resourceVersion": "{version}",
-        },
-        "reason": "Scheduled",
-        "message": "Successfully assigned {namespace}/{pod} to {node}",
-        "source": {"component": "default-scheduler"},
-        "firstTimestamp": "{now}",
-        "lastTimestamp": "{now}",
-        "count": 1,
-        "type": "Normal",
-        "eventTime": None,
-        "reportingComponent": "default-scheduler",
-        "reportingInstance": "",
-    }
-)
+EVENT_TEMPLATE = binding_event_template("default-scheduler")
 
 
 class Feeder:
