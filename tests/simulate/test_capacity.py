@@ -61,6 +61,19 @@ def test_the_fewest_nodes_are_found_that_hold_everything(tmp_path: Path) -> None
     assert found["fits"] and found["mix"] is None
 
 
+@pytest.mark.parametrize(("cpu", "replicas"), [("300m", 100), ("1", 37), ("3", 9), ("900m", 23)])
+def test_one_node_less_than_the_answer_is_too_few(tmp_path: Path, cpu: str, replicas: int) -> None:
+    path = tmp_path / "app.yaml"
+    path.write_text(yaml.safe_dump(workload("Deployment", "web", {"cpu": cpu}, replicas=replicas)))
+    plan = question_plan(Manifests(), [parse_pool("small:cpu=4,memory=16Gi", 1)], app=[path])
+    capacity = Capacity(plan, Contender("spread"))
+
+    count = capacity.answer()["pools"][0]["nodes"]["small"]
+
+    assert capacity.trial({"small": count}).pending == 0
+    assert capacity.trial({"small": count - 1}).pending > 0
+
+
 def test_daemons_take_their_share_of_every_node(tmp_path: Path) -> None:
     agent = workload("DaemonSet", "agent", {"cpu": "2"})
     web = workload("Deployment", "web", {"cpu": "1500m"}, replicas=7)

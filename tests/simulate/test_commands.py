@@ -127,7 +127,7 @@ def test_drain_reads_what_kubectl_exports(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_without_a_file_the_option_is_named() -> None:
-    with pytest.raises(CommandError, match="say -f SCENARIO.yaml") as raised:
+    with pytest.raises(CommandError, match=r"say -f SCENARIO.yaml") as raised:
         run_scenarios([""], Outputs("table"), Changes())
 
     assert raised.value.code == ExitCode.USAGE

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pyk8s.simulate.plan_builder import scenario_plan
 from pyk8s.simulate.result import Contender, run_plan, to_bytes
 from pyk8s.simulate.scenario import Scenario
 
 from tests.simulate.scenarios import JOBS, POOL, figures, scenario, simulated
+
+Json = dict[str, Any]
 
 SERVICE = {"name": "web", "replicas": 6, "requests": {"cpu": 1, "memory": "1Gi"}}
 
@@ -126,6 +130,34 @@ def test_a_drain_moves_the_pods_and_lets_no_new_ones_in() -> None:
     assert simulation.measure.counts["evicted"] > 0
     assert not simulation.state.nodes["general-1"].pods and not simulation.state.nodes["general-2"].pods
     assert simulation.state.bound_count == 6
+
+
+BUDGET: Json = {
+    "apiVersion": "policy/v1",
+    "kind": "PodDisruptionBudget",
+    "metadata": {"name": "web", "namespace": "default"},
+    "spec": {"selector": {"matchLabels": {"app": "web"}}},
+}
+
+
+@pytest.mark.parametrize(("spec", "gone_after_s"), [({"maxUnavailable": 1}, 30), ({"minAvailable": 6}, None)])
+def test_a_drain_respects_budgets(tmp_path: Path, spec: Json, gone_after_s: float | None) -> None:
+    budget = {**BUDGET, "spec": {**BUDGET["spec"], **spec}}
+    (tmp_path / "budget.yaml").write_text(yaml.safe_dump(budget))
+    cluster = {"pools": [{**POOL, "count": 2}], "manifests": ["budget.yaml"]}
+    events = [{"at": "1h", "drainNodes": {"names": ["general-1"]}}]
+    service = {**SERVICE, "requests": {"cpu": "500m"}, "termination": "2s"}
+
+    simulation = simulated(scenario(cluster=cluster, workloads=[service], events=events), tmp_path)
+
+    moved = simulation.measure.counts["evicted"]
+    assert len(simulation.state.nodes["general-1"].pods) == (0 if gone_after_s else 3)
+    assert moved == (3 if gone_after_s else 0)
+    if gone_after_s:
+        # One after the other: each must have found a node before the next one goes.
+        moments = sorted(pod.created_s for pod in simulation.state.pods.values() if pod.is_resubmission)
+        assert all(later - earlier >= 5 for earlier, later in pairwise(moments))
+        assert moments[-1] <= 3_600 + gone_after_s
 
 
 def test_without_a_duration_it_ends_when_nothing_happens_any_more() -> None:

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pyk8s.simulate.cluster_state import SimulatedNode
+import orjson
+
+from pyk8s.simulate.budgets import Budget, budgets_of
+from pyk8s.simulate.cluster_state import SimulatedNode, SimulatedPod
 from pyk8s.simulate.distribution import exponential, stream
 from pyk8s.simulate.scenario_cluster import NodeChoice, NodeEvent, NodeFailures
 from pyk8s.simulate.simulation import Simulation
+
+DRAIN_RETRY_S = 5.0
+"""How long `kubectl drain` waits before it tries again what a budget forbade."""
+DRAIN_TRIES_MAX = 720
+"""An hour of them; then the drain is given up, and the pods stay."""
 
 
 class NodeEvents:
@@ -19,6 +27,7 @@ class NodeEvents:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._scenario = simulation.plan.scenario
+        self._budgets = budgets_of((kind, orjson.loads(obj)) for kind, obj in simulation.plan.objects)
         self._failure_count: dict[str, int] = {}
 
     def plan(self) -> None:
@@ -98,10 +107,33 @@ class NodeEvents:
 
     def drain(self, node: SimulatedNode, for_s: float | None) -> None:
         self.cordon(node, for_s)
-        for pod in self._simulation.without_daemons(node):
-            if not pod.is_ending:
-                self._simulation.measure.counts["evicted"] += 1
-                self._simulation.stop(pod)
+        self._evict_some(node, DRAIN_TRIES_MAX)
+
+    def _evict_some(self, node: SimulatedNode, tries_left: int) -> None:
+        """Evict what the budgets allow, and try again for the others as `kubectl drain` does."""
+        if not self._is_there(node) or not node.is_cordoned:
+            return
+        simulation, is_blocked = self._simulation, False
+        for pod in simulation.without_daemons(node):
+            if pod.is_ending:
+                continue
+            if self._is_allowed(pod):
+                simulation.measure.counts["evicted"] += 1
+                simulation.stop(pod)
+            else:
+                is_blocked = True
+        if is_blocked and tries_left:
+            simulation.at(simulation.now_s + DRAIN_RETRY_S, lambda: self._evict_some(node, tries_left - 1))
+
+    def _is_allowed(self, pod: SimulatedPod) -> bool:
+        return all(self._counted(budget).allowed() > 0 for budget in self._budgets if _guards(budget, pod))
+
+    def _counted(self, budget: Budget) -> Budget:
+        """The budget with what it guards at present."""
+        pods = [pod for pod in self._simulation.state.pods.values() if _guards(budget, pod)]
+        budget.expected = len(pods)
+        budget.healthy = sum(1 for pod in pods if pod.node and not pod.is_ending and not pod.node.is_failed)
+        return budget
 
     def cordon(self, node: SimulatedNode, for_s: float | None) -> None:
         state = self._simulation.state
@@ -116,6 +148,10 @@ class NodeEvents:
     def remove(self, node: SimulatedNode, for_s: float | None) -> None:
         """Gone for good; its pods are lost with it, and come again once it is no more."""
         self._simulation.remove_node(node)
+
+
+def _guards(budget: Budget, pod: SimulatedPod) -> bool:
+    return budget.guards(pod.shape.namespace, pod.shape.labels)
 
 
 class RandomFailures:
