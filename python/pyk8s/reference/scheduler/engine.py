@@ -27,9 +27,10 @@ from pyk8s.reference.scheduler.event import (
     ObjectChanged,
     PodUpdated,
 )
-from pyk8s.reference.scheduler.foreign import ForeignPlugin, Texts
+from pyk8s.reference.scheduler.foreign import ForeignPlugin
 from pyk8s.reference.scheduler.framework import Framework, Refuse, World
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
+from pyk8s.reference.scheduler.node_table import Texts
 from pyk8s.reference.scheduler.objects import KINDS, Objects, parse
 from pyk8s.reference.scheduler.plugins.default_binder import binding
 from pyk8s.reference.scheduler.pod import PodInfo

@@ -20,7 +20,8 @@ from pyk8s.reference.scheduler.pod import PodInfo
 if TYPE_CHECKING:
     from pyk8s.reference.scheduler.cache import Cache
     from pyk8s.reference.scheduler.config import Profile
-    from pyk8s.reference.scheduler.foreign import ForeignPlugin, Texts
+    from pyk8s.reference.scheduler.foreign import ForeignPlugin
+    from pyk8s.reference.scheduler.node_table import Texts
     from pyk8s.reference.scheduler.objects import Objects
 
 Json = dict[str, Any]

@@ -8,9 +8,10 @@
 use super::cache::{Cache, Slot};
 use super::config::{is_in_tree, Profile, POINTS};
 use super::event::ClusterEvent;
-use super::foreign::{Foreign, ForeignPlugins, SharedTexts};
+use super::foreign::{Foreign, ForeignPlugins};
 use super::interner::{Interner, Symbol};
 use super::node::NodeInfo;
+use super::node_table::SharedTexts;
 use super::objects::Objects;
 use super::plugins;
 use super::pod::PodInfo;

@@ -25,6 +25,7 @@ mod namespaces;
 mod node;
 mod node_order;
 mod node_selector;
+mod node_table;
 mod objects;
 mod owners;
 mod plugins;
@@ -44,7 +45,8 @@ mod volume_provisioning;
 mod volumes;
 
 pub use engine::{Decision, Outcome, SchedulerEngine};
-pub use foreign::{Column, ForeignPlugin, ForeignPlugins, ForeignPreFilter, NodeTable, PodRow, Refusal};
+pub use foreign::{ForeignPlugin, ForeignPlugins, ForeignPreFilter, Refusal};
+pub use node_table::{Column, NodeTable, PodRow};
 
 /// What the caller fed in that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
