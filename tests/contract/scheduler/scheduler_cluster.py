@@ -46,6 +46,18 @@ class Cluster:
         meta = {"name": name, "labels": labels or {}, **({"namespace": namespace} if namespace else {})}
         self.engine.set_object(kind, json.dumps({"metadata": meta, "spec": spec}).encode())
 
+    def wait(self, incoming: Json) -> None:
+        """Let the pod be tried once, in vain; at most 100 s of the engine's time pass."""
+        self.engine.set_pod(json.dumps(incoming).encode())
+        (decision,) = self.engine.schedule(100.0)
+        assert decision.outcome == "unschedulable"
+        assert self.waiting_count == 1
+
+    @property
+    def waiting_count(self) -> int:
+        """Pods that wait for something to happen; one that was woken does not any more."""
+        return self.engine.counts()["unschedulable"]
+
     def evaluate(self, incoming: Json) -> Json:
         answer: Json = json.loads(self.engine.evaluate(json.dumps(incoming).encode()))
         return answer

@@ -154,6 +154,33 @@ def test_relabelled_namespaces_are_seen(cluster: Cluster) -> None:
     assert cluster.feasible(incoming) == set()
 
 
+def test_a_relabelled_namespace_wakes_a_pod_that_selects_namespaces(cluster: Cluster) -> None:
+    cluster.pods("b1", 1, labels=DB, namespace="other")
+    cluster.wait(pod(affinity=near(term(namespaceSelector=selecting(team="new")))))
+
+    cluster.object("Namespace", "third", labels={})
+    assert cluster.waiting_count == 1
+
+    cluster.object("Namespace", "other", labels={"team": "new"})
+    assert cluster.waiting_count == 0
+
+
+def test_a_relabelled_pod_stays_asleep_for_those_it_still_repels(cluster: Cluster) -> None:
+    for name, zone in (("b1", "b"), ("lone", "c")):
+        cluster.node(name, zone)
+        cluster.pods(name, 1, labels=DB)
+    wanted = apart(term(), term(HOSTNAME, selecting(tier="back")))
+    cluster.wait(pod(affinity=wanted))
+
+    labelled = pod("bound-1", nodeName="a1", labels={**DB, "tier": "front"})
+    cluster.engine.set_pod(json.dumps(labelled).encode())
+    assert cluster.waiting_count == 1
+
+    labelled["metadata"]["labels"] = {"app": "web"}
+    cluster.engine.set_pod(json.dumps(labelled).encode())
+    assert cluster.waiting_count == 0
+
+
 def test_pods_that_are_going_still_count(cluster: Cluster) -> None:
     cluster.pods("b1", 1, labels=DB, is_deleted=True)
 

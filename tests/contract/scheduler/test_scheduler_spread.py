@@ -279,6 +279,24 @@ def test_listed_defaults_refuse_and_score(scheduler_engine: type[SchedulerEngine
     assert cluster.feasible(web(soft())) == {"a1", "b1", "b2", "lone"}
 
 
+def test_a_pod_refused_by_default_constraints_wakes_when_its_service_goes(
+    scheduler_engine: type[SchedulerEngine],
+) -> None:
+    constraint = {"topologyKey": ZONE, "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+    cluster = configured(scheduler_engine, defaultingType="List", defaultConstraints=[constraint])
+    cluster.node("a1", "a")
+    cluster.node("b1", "b", taint="shut")
+    cluster.pods("a1", 1, labels=WEB)
+    cluster.object("Service", "web", namespace="default", selector=WEB)
+    cluster.wait(pod(labels=WEB))
+
+    cluster.object("Service", "web", namespace="other", selector=WEB)
+    assert cluster.waiting_count == 1
+
+    cluster.engine.remove_object("Service", "default/web")
+    assert cluster.waiting_count == 0
+
+
 def test_an_empty_list_switches_the_defaults_off(scheduler_engine: type[SchedulerEngine]) -> None:
     cluster = configured(scheduler_engine, defaultingType="List")
     cluster.node("a1", "a")
