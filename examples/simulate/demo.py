@@ -25,7 +25,7 @@ POOLS = ("small:cpu=4,memory=16Gi@zone-a,zone-b", "large:cpu=16,memory=64Gi@zone
 PICTURES = {
     "fill": ("placement-1", "placement-2", "final-fill", "nodes-used", "fragmentation-cpu", "waits"),
     "week": ("pending", "utilization-nvidia-com-gpu", "reasons-1", "placement-1"),
-    "priorities": ("running", "pending", "utilization-cpu"),
+    "priorities": ("workloads-1", "pending", "utilization-cpu"),
 }
 
 

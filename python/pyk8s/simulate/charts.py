@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 Json = dict[str, Any]
 
-TIME_UNITS = ((2 * 86_400, 86_400, "days"), (2 * 3_600, 3_600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
+TIME_UNITS = ((4 * 86_400, 86_400, "days"), (2 * 3_600, 3_600, "hours"), (120, 60, "minutes"), (0, 1, "seconds"))
 REASONS_MAX = 6
 HEAT_COLUMNS_MAX = 240
 
@@ -62,6 +62,8 @@ def charts(result: Json) -> list[Chart]:
         Chart("running", "Pods", "Pods on nodes", "lines", time, "pods", lines(_curve("running"))),
         _waits(runs),
     ]
+    for index, run in enumerate(runs):
+        made += _by_workload(run, index, _times(run, unit_s), time)
     made += _resource_charts(result, time, lines)
     nodes = lines(_curve("nodes_used"))
     made.append(Chart("nodes-used", "Nodes", "Nodes with at least one pod", "lines", time, "nodes", nodes))
@@ -105,6 +107,14 @@ def _resource_charts(result: Json, time: str, lines: Any) -> Iterable[Chart]:
             yield Chart(
                 f"fragmentation-{slug}", "Resources", title, "lines", time, shown, unusable, y_max=100, note=note
             )
+
+
+def _by_workload(run: Json, index: int, times: Sequence[float], time: str) -> Iterable[Chart]:
+    """Pods on nodes, one layer per workload; nothing for a single workload."""
+    layers = [Line(name, times, counts) for name, counts in run["series"]["workloads"].items()]
+    if len(layers) > 1:
+        title = f"Pods on nodes with {run['name']}, by workload"
+        yield Chart(f"workloads-{index + 1}", "Pods", title, "stack", time, "pods", layers)
 
 
 def _probe(result: Json) -> dict[str, str]:

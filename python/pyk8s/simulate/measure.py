@@ -19,6 +19,9 @@ HEAT_ROWS_MAX = 120
 """Rows of the heat map: what fits on a screen; of more nodes several share a row."""
 SAMPLES_MAX = 2_000
 SAMPLES_DEFAULT = 240
+WORKLOADS_TOLD_MAX = 7
+"""Workloads with a curve of their own; the others share one."""
+OTHERS = "others"
 LEVELS = ("pending", "running")
 
 
@@ -33,6 +36,7 @@ class Series:
     nodes_used: list[int] = field(default_factory=list)
     utilization: dict[str, list[float]] = field(default_factory=dict)
     fragmentation: dict[str, list[float]] = field(default_factory=dict)
+    workloads: dict[str, list[int]] = field(default_factory=dict)
     reasons: list[dict[str, int]] = field(default_factory=list)
     heat: list[list[int]] = field(default_factory=list)
 
@@ -110,15 +114,22 @@ class NodeAccounts:
 
 
 class Measurement:
-    """Everything that is counted in one run. ``reasons_now``: pods that wait, by their main reason."""
+    """Everything that is counted in one run.
 
-    def __init__(self, state: ClusterState, probe: dict[str, int], *, slots_expected: int) -> None:
+    ``reasons_now``: pods that wait, by their main reason; ``running_now``: pods on nodes, by workload.
+    """
+
+    def __init__(
+        self, state: ClusterState, probe: dict[str, int], *, workloads: list[str], slots_expected: int
+    ) -> None:
         self.state = state
         self.accounts = NodeAccounts(state, probe, slots_expected=slots_expected)
         self.series = Series()
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.reasons_now: Counter[str] = Counter()
+        self.running_now: Counter[str] = Counter()
+        self._workloads = workloads
         self.waits: dict[str, array[float]] = {}
         self.elapsed_s = 0.0
         self._areas = [0.0] * (len(LEVELS) + len(state.resources))
@@ -153,6 +164,12 @@ class Measurement:
             waits = self.waits[workload] = array("d")
         waits.append(seconds)
 
+    def _running_by_workload(self) -> dict[str, int]:
+        counts = {name: self.running_now[name] for name in self._workloads[:WORKLOADS_TOLD_MAX]}
+        if len(self._workloads) > WORKLOADS_TOLD_MAX:
+            counts[OTHERS] = sum(self.running_now[name] for name in self._workloads[WORKLOADS_TOLD_MAX:])
+        return counts
+
     def sample(self, at_s: float) -> None:
         """Add the present to the curves."""
         self.accounts.refresh()
@@ -166,5 +183,7 @@ class Measurement:
             series.utilization.setdefault(name, []).append(round(share, 4))
         for name, value in self.accounts.fragmentation().items():
             series.fragmentation.setdefault(name, []).append(round(value, 4))
+        for name, count in self._running_by_workload().items():
+            series.workloads.setdefault(name, []).append(count)
         series.reasons.append({reason: count for reason, count in sorted(self.reasons_now.items()) if count})
         series.heat.append(self.accounts.heat())

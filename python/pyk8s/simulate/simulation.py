@@ -76,7 +76,8 @@ class Simulation:
         self.state = ClusterState(engine, plan.resources, start_s=plan.start_s)
         self.claims = Claims(engine, plan.objects)
         self.pools = plan.node_pools()
-        self.measure = Measurement(self.state, plan.probe, slots_expected=plan.node_count)
+        keys = list(dict.fromkeys(workload.key for workload in plan.workloads))
+        self.measure = Measurement(self.state, plan.probe, workloads=keys, slots_expected=plan.node_count)
         self.runs = [Run(workload, workload.batches(self.seed, self.end_s)) for workload in plan.workloads]
         self._sample_s = scenario.sample or (self.end_s / SAMPLES_DEFAULT if scenario.duration else SAMPLE_DEFAULT_S)
         self._next_sample_s = self._last_event_s = 0.0
@@ -135,6 +136,7 @@ class Simulation:
             if node is not None:
                 run.pods[pod.uid] = pod
                 self.state.add_bound_pod(pod, node, 0.0)
+                self.measure.running_now[run.plan.key] += 1
             elif not initial.node_name:
                 self._enter(run, pod)
 
@@ -195,6 +197,7 @@ class Simulation:
         self.state.bind(pod, node, self.now_s)
         self.measure.counts["bound"] += 1
         run = _run_of(pod)
+        self.measure.running_now[run.plan.key] += 1
         self.measure.waited(run.plan.key, self.now_s - pod.created_s)
         self._plan_end(pod, run)
 
@@ -297,7 +300,9 @@ class Simulation:
 
     def _remove(self, pod: SimulatedPod, *, frees_name: bool = True) -> None:
         self._wait_for(pod, "")
-        _run_of(pod).remove(pod, frees_name=frees_name)
+        run = _run_of(pod)
+        self.measure.running_now[run.plan.key] -= pod.node is not None
+        run.remove(pod, frees_name=frees_name)
         self.state.remove_pod(pod)
 
     def _scale(self, run: Run, replicas: int) -> None:
