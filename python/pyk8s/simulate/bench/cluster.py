@@ -17,7 +17,10 @@ Json = dict[str, Any]
 
 class Cluster(Protocol):
     async def create(self, objects: Sequence[NewObject]) -> None:
-        """Store new objects, in order. One whose name is taken is left as it is."""
+        """Store new objects, in order; some may still be on their way. One whose name is taken is left as it is."""
+
+    async def flush(self) -> None:
+        """Wait until everything that was to be created is stored."""
 
     async def replace(self, obj: NewObject, subresources: Sequence[str]) -> None:
         """Write the object over the stored one, which keeps its uid, its node and what the template leaves out."""

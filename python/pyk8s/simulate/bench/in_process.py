@@ -61,6 +61,9 @@ class InProcessCluster:
         items = [(obj.key, obj.value) for obj in objects]
         self._writing = self._writer.submit(self.store.create_many, items)
 
+    async def flush(self) -> None:
+        self._finish_writing()
+
     async def replace(self, obj: NewObject, subresources: Sequence[str]) -> None:
         self._finish_writing()
         kv = self.store.get(obj.key)

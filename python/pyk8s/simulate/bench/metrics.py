@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 
 WINDOW_S = 1.0
 WINDOWS_MIN = 20
-"""A run too short for so many windows of about a second gets shorter ones, down to `WINDOW_S_MIN`."""
-WINDOW_S_MIN = 0.005
+"""A run too short for so many windows of about a second gets shorter ones."""
 LATENCIES_MAX = 200_000
 """Attempt latencies kept of one collector; beyond, every second one is dropped and every second one taken."""
 
@@ -101,8 +100,8 @@ class Throughput:
 
     @property
     def window_count(self) -> int:
-        """As many as whole seconds, at least `WINDOWS_MIN`, but none shorter than `WINDOW_S_MIN`."""
-        return max(1, min(max(WINDOWS_MIN, round(self.duration_s / WINDOW_S)), int(self.duration_s / WINDOW_S_MIN)))
+        """As many as whole seconds, at least `WINDOWS_MIN`, but no more than there were batches of bindings."""
+        return max(1, min(max(WINDOWS_MIN, round(self.duration_s / WINDOW_S)), len(self.marks)))
 
     @property
     def window_s(self) -> float:

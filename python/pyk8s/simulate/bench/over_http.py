@@ -69,6 +69,9 @@ class HttpCluster:
         elif kind is NAMESPACES:
             await self._all(self._make_account(one) for one in objects)
 
+    async def flush(self) -> None:
+        """`create` has waited for every answer."""
+
     async def replace(self, obj: NewObject, subresources: Sequence[str]) -> None:
         resource = _resource(obj.kind)
         patch = orjson.loads(obj.value)

@@ -37,7 +37,7 @@ from pyk8s.simulate.bench.plan import Plan, Step
 from pyk8s.simulate.bench.progress import Progress
 from pyk8s.simulate.bench.results import Measured
 
-CHUNK_COUNT = 1024
+CHUNK_COUNT = 512
 """Objects created between two turns of the scheduler."""
 PREMADE_MAX = 250_000
 """Measured pods that are made before the clock starts, as a load generator would; more are made as they are needed."""
@@ -71,6 +71,7 @@ class Runner:
         try:
             for step in self._plan.steps:
                 await self._run(step)
+                await self._cluster.flush()
         except ClusterError as error:
             raise WorkloadFailed(str(error)) from error
         if self._open is not None:
