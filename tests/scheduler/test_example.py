@@ -1,4 +1,4 @@
-"""The plugin under `examples/scheduler-plugin`: it loads, and does what its README says."""
+"""The plugin under `examples/scheduler-plugin`: it loads, and does what its docstring says."""
 
 from __future__ import annotations
 

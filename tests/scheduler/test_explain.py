@@ -165,6 +165,23 @@ async def test_pods_that_were_never_tried_are_told_why(cluster: InProcess) -> No
     assert "'other', which is not here" in (await explained(cluster, "theirs"))["hint"]
 
 
+async def test_kinds_that_rest_are_read_at_the_oldest_revision_that_is_kept(cluster: InProcess) -> None:
+    await add_node(cluster, "n-1")
+    start(cluster)
+    await cluster.client.create(PODS, pod("first"))
+    await bound(cluster, "first")
+    await cluster.client.create(PODS, pod("p"))
+    created = int((await cluster.client.get(PODS, "p", "default"))["metadata"]["resourceVersion"])
+    await bound(cluster, "p")
+    cluster.api.store.compact(created - 1)
+
+    kept = (await explained(cluster, "p"))["attempts"][0]["details"]
+    forgotten = (await explained(cluster, "first"))["attempts"][0]["details"]
+
+    assert kept["candidates"][0]["node"] == "n-1"
+    assert "the store has forgotten revision" in forgotten["note"]
+
+
 async def test_a_deleted_pod_is_still_explained(cluster: InProcess) -> None:
     await add_node(cluster, "n-1")
     start(cluster)

@@ -42,6 +42,9 @@ class History(Protocol):
 
     def revision(self) -> int: ...
 
+    def oldest(self) -> int:
+        """The first revision that is not forgotten."""
+
     def objects(self, kind: str, revision: int) -> Iterator[tuple[str, bytes]]:
         """Every object of the kind with its key (namespace/name, or name), as JSON."""
 
@@ -122,15 +125,21 @@ class Explainer:
         return found[-1:]
 
     def _details(self, question: Question, attempt: Attempt) -> Json:
+        seen = self._kept(attempt.seen)
         try:
-            pod = self._pod(question, attempt.seen.pods)
+            pod = self._pod(question, seen.pods)
             if pod is None:
-                return {"note": f"the pod is not in the store at revision {attempt.seen.pods}"}
-            engine = self._engine(attempt.seen, attempt.time_s, self._on_their_way(attempt), pod)
+                return {"note": f"the pod is not in the store at revision {seen.pods}"}
+            engine = self._engine(seen, attempt.time_s, self._on_their_way(attempt), pod)
             answer = self._evaluated(engine, pod)
         except (Compacted, FutureRevision):
-            return {"note": FORGOTTEN.format(revision=min(attempt.seen))}
+            return {"note": FORGOTTEN.format(revision=max(attempt.seen))}
         return self._told(answer, question, attempt.node_name)
+
+    def _kept(self, seen: Seen) -> Seen:
+        """Revisions that can still be read. A kind that rests was last seen long ago, and has not changed since."""
+        oldest, newest = self._history.oldest(), max(seen)
+        return Seen(*(min(max(revision, oldest), newest) for revision in seen))
 
     def _without_attempts(self, question: Question, pod: Json) -> Json | None:
         """A bound pod before it was bound, a pending one as it would fare now."""

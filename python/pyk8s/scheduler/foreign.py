@@ -180,13 +180,15 @@ class Adapter:
         normalised = raw
         if hasattr(self._plugin, "normalize"):
             normalised = self._whole(what, self._ask(what, "normalize", parsed, list(raw)), len(view))
-        for score in normalised:
-            if not 0 <= score <= SCORE_MAX:
-                text = f"an invalid score {score}, it should in the range of [0, {SCORE_MAX}] after normalizing"
-                raise PluginError(
-                    f'applying score defaultWeights on Score plugins: plugin "{self.name}" returns {text}'
-                )
+        self._check_range(normalised)
         return raw, normalised
+
+    def _check_range(self, scores: list[int]) -> None:
+        for score in (min(scores, default=0), max(scores, default=0)):
+            if not 0 <= score <= SCORE_MAX:
+                head = f'applying score defaultWeights on Score plugins: plugin "{self.name}" returns'
+                tail = f"it should in the range of [0, {SCORE_MAX}] after normalizing"
+                raise PluginError(f"{head} an invalid score {score}, {tail}")
 
     def reserve(self, pod: bytes, node_name: str) -> str | None:
         found = self._ask(f'running Reserve plugin "{self.name}"', "reserve", self._pod(pod), node_name)

@@ -40,6 +40,9 @@ class StoreHistory:
     def revision(self) -> int:
         return self._store.revision
 
+    def oldest(self) -> int:
+        return self._store.compact_revision + 1
+
     def objects(self, kind: str, revision: int) -> Iterator[tuple[str, bytes]]:
         resource = self._kinds.get(kind)
         if resource is None:

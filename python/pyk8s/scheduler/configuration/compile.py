@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pyk8s.api.field import FieldError, duplicate, invalid
-from pyk8s.api.yaml import YamlError, documents
 from pyk8s.scheduler.configuration import gates as feature_gate
 
 if TYPE_CHECKING:
@@ -134,6 +133,8 @@ def _model(given: Any, source: str) -> KubeSchedulerConfiguration:
 
 
 def _document(text: bytes | str, source: str) -> Any:
+    from pyk8s.api.yaml import YamlError, documents
+
     body = text.encode() if isinstance(text, str) else text
     try:
         found = list(documents(body))
