@@ -13,7 +13,7 @@ use super::node::{NodeFacts, NodeInfo};
 use super::node_order::NodeOrder;
 use super::pod::PodInfo;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A node's place in the order of first appearance.
@@ -40,6 +40,8 @@ pub struct Cache {
     nominations: FxHashMap<Arc<str>, Symbol>,
     /// Nodes with pods that have affinity terms of any kind.
     with_affinity: BTreeSet<Slot>,
+    /// How many pods on nodes have which priority.
+    priorities: BTreeMap<i32, usize>,
     /// What the index has to revisit.
     changes: ChangeLog,
     image_counts: ImageCounts,
@@ -198,6 +200,11 @@ impl Cache {
         self.changes.push(self.nodes.len(), change);
     }
 
+    /// True when some pod on some node is of a lower priority.
+    pub fn has_lower(&self, priority: i32) -> bool {
+        self.priorities.first_key_value().is_some_and(|(lowest, _)| *lowest < priority)
+    }
+
     /// True when room is being made for some pod on some node.
     pub fn has_nominations(&self) -> bool {
         !self.nominated.is_empty()
@@ -260,6 +267,7 @@ impl Cache {
             self.with_affinity.insert(slot);
         }
         self.note(|| Change::PodAdded(slot, pod.clone()));
+        *self.priorities.entry(pod.priority).or_insert(0) += 1;
         self.mark_changed(slot);
         self.pods.insert(pod.uid.clone(), CachedPod { info: pod, slot });
         old
@@ -274,6 +282,11 @@ impl Cache {
         }
         self.mark_changed(cached.slot);
         self.note(|| Change::PodRemoved(cached.slot, cached.info.clone()));
+        let same = self.priorities.get_mut(&cached.info.priority).expect("every pod's priority is counted");
+        *same -= 1;
+        if *same == 0 {
+            self.priorities.remove(&cached.info.priority);
+        }
         self.drop_if_unused(cached.slot);
         Some(cached.info)
     }

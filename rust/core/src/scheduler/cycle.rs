@@ -107,9 +107,12 @@ impl Cycle {
         if let Some(slot) = self.nominated(pod, framework, world, &plan) {
             return Attempt { chosen: Some(slot), feasible: vec![slot], ..attempt_of(plan) };
         }
-        let mut attempt = Attempt { ruled_out: outside(&plan, framework, world), ..Attempt::default() };
+        let (mut attempt, is_traced) = (Attempt::default(), trace.is_some());
         self.filter(&mut attempt, pod, framework, world, &plan, luck.start, trace.as_deref_mut());
         self.extend(&mut attempt, pod, framework, world, trace.as_deref_mut());
+        if is_traced || attempt.feasible.is_empty() {
+            attempt.ruled_out = outside(&plan, framework, world);
+        }
         (attempt.states, attempt.filters) = (plan.states, plan.filters);
         attempt.rejectors |= plan.narrowing.iter().fold(0, |bits, plugin| bits | 1 << plugin);
         if attempt.is_error {

@@ -11,7 +11,7 @@ use super::evaluate;
 use super::event::ClusterEvent;
 use super::foreign::ForeignPlugins;
 use super::framework::{Code, Framework, World};
-use super::index::{Answer, Index};
+use super::index::{Answer, Index, Refused};
 use super::interner::{Interner, Symbol, EMPTY};
 use super::node::NodeFacts;
 use super::node_table::SharedTexts;
@@ -350,7 +350,12 @@ impl SchedulerEngine {
             Answer::Chosen { slot, is_drawn } => {
                 Some(Attempt { chosen: Some(slot), is_drawn, ..Attempt::default() })
             }
-            Answer::Nothing | Answer::Unknown => None,
+            // Where there are pods of lower priority, preemption asks about the nodes one by one.
+            Answer::Nothing(Some(refused)) if !self.cache.has_lower(pod.priority) => {
+                let Refused { message, rejectors, .. } = refused;
+                Some(Attempt { message, rejectors, ..Attempt::default() })
+            }
+            Answer::Nothing(_) | Answer::Unknown => None,
         }
     }
 
@@ -486,6 +491,11 @@ impl SchedulerEngine {
 
     pub fn counts(&self) -> QueueCounts {
         self.queue.counts()
+    }
+
+    /// Attempts that the index answered.
+    pub fn indexed_count(&self) -> u64 {
+        self.index.as_ref().map_or(0, Index::answer_count)
     }
 
     pub fn node_count(&self) -> usize {

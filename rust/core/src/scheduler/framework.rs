@@ -175,6 +175,10 @@ impl Reach<'_> {
     pub fn is_node_by_node(self) -> bool {
         matches!(self, Reach::Facts | Reach::Node)
     }
+
+    pub fn is_by_counts(self) -> bool {
+        matches!(self, Reach::Spread(_) | Reach::Affinity(_))
+    }
 }
 
 /// One scheduling plugin. What a method does by default is what a plugin without that point does.

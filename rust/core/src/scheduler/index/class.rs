@@ -7,11 +7,12 @@ use super::super::cache::Slot;
 use super::super::framework::{Framework, Rejection, World};
 use super::super::node::NodeInfo;
 use super::super::pod::PodInfo;
-use super::cells::{Cells, Verdict};
+use super::cells::{Cells, Refusal, Verdict};
 use super::change_log::Change;
 use super::choice::{choose, Scored};
 use super::groups::GroupId;
 use super::plan::{Plan, Step};
+use super::refused::Refused;
 use super::tally::Tally;
 use super::topology::{Domain, Topologies};
 use std::sync::Arc;
@@ -215,6 +216,22 @@ impl Class {
         let start = (draw % slot_count as u64) as Slot;
         let slot = choose(&self.cells.groups, &self.scored, start, slot_count as Slot)?;
         Some((slot, feasible_count > 1))
+    }
+
+    /// Why no node is feasible; None when the order of filters matters to the answer.
+    pub fn refused(&self, query: &Query) -> Option<Refused> {
+        let (groups, first) = (&self.cells.groups, self.plan.ranked.len());
+        if !self.plan.is_node_first && !groups.live().is_empty() {
+            return None;
+        }
+        let by_group = groups.live().iter().map(|id| {
+            let group = groups.get(*id);
+            let refusal = self.tally.refusal(&group.key[first..], query.framework);
+            (refusal.expect("no group is feasible"), group.node_count)
+        });
+        let by_group: Vec<(Refusal, usize)> = by_group.collect();
+        let by_group = by_group.iter().map(|(refusal, node_count)| (refusal, *node_count));
+        Some(Refused::of(self.cells.refusals.counted().chain(by_group), query.world))
     }
 
     /// Adds the normalised scores to the feasible groups' bases.

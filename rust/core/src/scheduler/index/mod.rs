@@ -15,12 +15,14 @@ mod class;
 mod counter;
 mod groups;
 mod plan;
+mod refused;
 mod slot_set;
 mod spread;
 mod tally;
 mod topology;
 
 pub use change_log::{Change, ChangeLog};
+pub use refused::Refused;
 
 use super::cache::Slot;
 use super::framework::{Framework, World};
@@ -39,12 +41,12 @@ const CLASSES_MAX: usize = 4_096;
 const SHARED_MIN: usize = 4;
 
 /// What the index says about a pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The node; `is_drawn`: there was a choice among several.
     Chosen { slot: Slot, is_drawn: bool },
-    /// No node is feasible.
-    Nothing,
+    /// No node is feasible. None: why not, only the scan can tell.
+    Nothing(Option<Refused>),
     /// The index does not cover such pods: scan.
     Unknown,
 }
@@ -66,6 +68,7 @@ pub struct Index {
     /// The epoch of the slots that all this is about.
     epoch: u64,
     uses: u64,
+    answer_count: u64,
 }
 
 impl Index {
@@ -96,10 +99,16 @@ impl Index {
             entry.class = Class::build(&query, &mut self.topologies, now);
         }
         let Some(class) = &mut entry.class else { return Answer::Unknown };
+        self.answer_count += 1;
         match class.decide(&query, draw) {
             Some((slot, is_drawn)) => Answer::Chosen { slot, is_drawn },
-            None => Answer::Nothing,
+            None => Answer::Nothing(class.refused(&query)),
         }
+    }
+
+    /// How often the index knew what to say.
+    pub fn answer_count(&self) -> u64 {
+        self.answer_count
     }
 
     /// Brings the topologies up to date.

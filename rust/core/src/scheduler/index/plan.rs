@@ -28,6 +28,8 @@ impl Step {
 pub struct Plan {
     /// Filters that judge a node by itself, in the profile's order.
     pub filters: Vec<Step>,
+    /// All of them come before the filters that judge by counts.
+    pub is_node_first: bool,
     /// Scores that are added as they are.
     pub fixed: Vec<Step>,
     /// Scores that are normalised over the feasible nodes.
@@ -70,6 +72,9 @@ impl Plan {
                 });
             }
         }
+        let by_counts = framework.filter.iter().skip_while(|p| !reaches[**p].is_by_counts());
+        let is_filter = |plugin: &usize| plan.filters.iter().any(|step| step.plugin == *plugin);
+        plan.is_node_first = !by_counts.copied().any(|plugin| is_filter(&plugin));
         plan.add_scores(pod, framework, world, (&reaches, &states));
         let highest: i64 = plan.fixed.iter().map(|step| step.weight * NODE_SCORE_MAX).sum();
         (highest <= POINTS_MAX).then_some(plan)
