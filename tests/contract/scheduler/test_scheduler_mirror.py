@@ -9,11 +9,13 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from pyk8s import _core, reference
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import device_strategies as devices
+import resource_strategies as resources
 import spread_strategies as spread
 
 Json = dict[str, Any]
@@ -50,6 +52,8 @@ containers = st.lists(
                 max_size=1,
             ),
             "restartPolicy": st.sampled_from(["", "Always"]),
+            "image": resources.image_names,
+            "restartPolicyRules": resources.restart_rules,
         }
     ),
     max_size=3,
@@ -68,7 +72,7 @@ def nodes(draw: st.DrawFn) -> Json:
     return {
         "metadata": {"name": draw(NODE_NAMES), "labels": draw(node_labels)},
         "spec": {"unschedulable": draw(st.booleans()), "taints": draw(st.lists(taint, max_size=2))},
-        "status": {"allocatable": allocatable},
+        "status": {"allocatable": allocatable, **draw(resources.node_status)},
     }
 
 
@@ -77,7 +81,7 @@ def pods(draw: st.DrawFn) -> Json:
     toleration = st.fixed_dictionaries(
         {
             "key": st.one_of(st.just(""), KEYS),
-            "operator": st.sampled_from(["", "Equal", "Exists"]),
+            "operator": st.sampled_from(["", "Equal", "Exists", "Lt", "Gt"]),
             "value": VALUES,
             "effect": st.one_of(st.just(""), EFFECTS),
         }
@@ -200,3 +204,73 @@ class MirrorWithDefaults(Mirror):
 
 TestMirrorWithDefaults = MirrorWithDefaults.TestCase
 TestMirrorWithDefaults.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+
+
+class MirrorWithStrategies(Mirror):
+    """The same with arguments for what is scored by resources, and for what must be where."""
+
+    @initialize(config=resources.configs())
+    def configure(self, config: Json) -> None:
+        text = json.dumps(config).encode()
+        self.twins = (_core.SchedulerEngine(config=text), reference.SchedulerEngine(config=text))
+
+
+TestMirrorWithStrategies = MirrorWithStrategies.TestCase
+TestMirrorWithStrategies.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+
+
+class MirrorWithDevices(RuleBasedStateMachine):
+    """Claims and devices that come and go; what is written is compared too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twins = (_core.SchedulerEngine(), reference.SchedulerEngine())
+        self.now_s = 100.0
+        for twin in self.twins:
+            for node in devices.NODES:
+                twin.set_node(json.dumps(node).encode())
+
+    @rule(change=devices.objects())
+    def set_object(self, change: tuple[str, Json]) -> None:
+        for twin in self.twins:
+            twin.set_object(change[0], json.dumps(change[1]).encode())
+
+    @rule(change=devices.objects())
+    def remove_object(self, change: tuple[str, Json]) -> None:
+        meta = change[1]["metadata"]
+        key = f"{meta['namespace']}/{meta['name']}" if "namespace" in meta else meta["name"]
+        for twin in self.twins:
+            twin.remove_object(change[0], key)
+
+    @rule(pod=devices.pods())
+    def set_pod(self, pod: Json) -> None:
+        for twin in self.twins:
+            twin.set_pod(json.dumps(pod).encode())
+
+    @rule(name=devices.POD_NAMES)
+    def forget(self, name: str) -> None:
+        rust, python = (twin.forget(name) for twin in self.twins)
+        assert rust == python
+
+    @rule(pod=devices.pods())
+    def evaluate(self, pod: Json) -> None:
+        rust, python = (twin.evaluate(json.dumps(pod).encode()) for twin in self.twins)
+        assert rust == python
+
+    @rule(seconds=st.sampled_from([0.3, 20.0]))
+    def schedule(self, seconds: float) -> None:
+        self.now_s += seconds
+        rust, python = (
+            [(d.uid, d.outcome, d.node_name, d.message, d.writes) for d in twin.schedule(self.now_s, 3)]
+            for twin in self.twins
+        )
+        assert rust == python
+
+    @invariant()
+    def stand_alike(self) -> None:
+        rust, python = self.twins
+        assert rust.counts() == python.counts()
+
+
+TestMirrorWithDevices = MirrorWithDevices.TestCase
+TestMirrorWithDevices.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

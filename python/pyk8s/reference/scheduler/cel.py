@@ -16,8 +16,6 @@ from pyk8s.reference.scheduler.cel_library import (
     at,
     combined,
     function,
-    is_key,
-    key_order,
     method,
     negated,
 )
@@ -83,7 +81,7 @@ class Evaluation:
                 return [self.value(item, variables) for item in items]
             case MapExpression(entries):
                 pairs = [(self.value(key, variables), self.value(value, variables)) for key, value in entries]
-                if any(not is_key(key) for key, _ in pairs):
+                if any(not isinstance(key, str) for key, _ in pairs):
                     raise CelError("unsupported key type")
                 return dict(pairs)
             case Call():
@@ -140,7 +138,7 @@ class Evaluation:
         if not isinstance(items, (list, dict)):
             raise CelError(NO_OVERLOAD)
         inner = [
-            {**variables, name: item} for item in (sorted(items, key=key_order) if isinstance(items, dict) else items)
+            {**variables, name: item} for item in (sorted(items, key=str.encode) if isinstance(items, dict) else items)
         ]
         if call.function == "map":
             return [self.value(body, scope) for scope in inner]

@@ -15,25 +15,18 @@ from pyk8s.reference.scheduler.cel_syntax import CelError
 from pyk8s.reference.scheduler.semantic_version import SemanticVersion
 
 Value = Any
-"""bool, int, float, str, None, list, dict, Quantity or SemanticVersion."""
+"""bool, int, float, str, None, list, dict with texts as keys, Quantity or SemanticVersion."""
 
 NO_OVERLOAD = "no such overload"
 INT64_MAX = 2**63 - 1
-
-
-def is_key(value: Value) -> bool:
-    return isinstance(value, (bool, int, str))
-
-
-def key_order(key: Value) -> tuple[int, bytes]:
-    """Keys of one map in a fixed order: bools and numbers, then texts byte by byte."""
-    return (0, str(int(key)).zfill(20).encode()) if isinstance(key, int) else (1, key.encode())
 
 
 def kind_of(value: Value) -> str:
     """Numbers are of one kind, however they are written; a bool is none."""
     if isinstance(value, bool):
         return "bool"
+    if isinstance(value, dict):
+        return "map"
     return "number" if isinstance(value, (int, float)) else type(value).__name__
 
 
@@ -43,15 +36,13 @@ class Domains(dict[str, Any]):
 
 def at(target: Value, key: Value) -> Value:
     if isinstance(target, dict):
-        if not is_key(key):
+        if not isinstance(key, str):
             raise CelError(NO_OVERLOAD)
-        for known, value in target.items():
-            if kind_of(known) == kind_of(key) and known == key:
-                return value
+        if key in target:
+            return target[key]
         if isinstance(target, Domains):
             return {}
-        text = key if isinstance(key, str) else _told(key)
-        raise CelError(f"no such key: {text}")
+        raise CelError(f"no such key: {key}")
     if isinstance(target, list) and isinstance(key, int) and not isinstance(key, bool):
         if not 0 <= key < len(target):
             raise CelError(f"index out of bounds: {key}")
@@ -86,10 +77,7 @@ def equals(left: Value, right: Value) -> bool:
     if isinstance(left, list):
         return len(left) == len(right) and all(equals(a, b) for a, b in zip(left, right, strict=True))
     if isinstance(left, dict):
-        return len(left) == len(right) and all(
-            any(kind_of(key) == kind_of(other) and key == other and equals(value, right[other]) for other in right)
-            for key, value in left.items()
-        )
+        return left.keys() == right.keys() and all(equals(value, right[key]) for key, value in left.items())
     return bool(left == right)
 
 

@@ -9,12 +9,13 @@ message construction, raw and triple-quoted strings.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal as OneOf
 
 LENGTH_MAX = 10 * 1024
 """Characters of an expression."""
-DEPTH_MAX = 50
+DEPTH_MAX = 32
+"""Of parentheses, operators and accesses within each other."""
 
 
 class CelError(Exception):
@@ -132,12 +133,10 @@ def parse(text: str) -> Expression:
 class Parser:
     tokens: list[Token]
     position: int = 0
-    depth: int = field(default=0)
+    depth: int = 0
 
     def expression(self) -> Expression:
-        self.depth += 1
-        if self.depth > DEPTH_MAX:
-            raise CelError("expression is nested too deeply")
+        self.deepen()
         condition = self.binary(0)
         if self.takes("?"):
             then = self.binary(0)
@@ -152,38 +151,37 @@ class Parser:
         left, count = self.binary(level + 1), 0
         while (operator := self.peek().text) in LEVELS[level] and self.peek().kind in ("mark", "name"):
             count += 1
-            if count > DEPTH_MAX:
-                raise CelError("expression is nested too deeply")
+            self.deepen()
             self.position += 1
             left = Binary(operator, left, self.binary(level + 1))
+        self.depth -= count
         return left
 
     def unary(self) -> Expression:
         operators = []
         while self.peek().kind == "mark" and self.peek().text in ("!", "-"):
             operators.append(self.peek().text)
+            self.deepen()
             self.position += 1
-        if len(operators) > DEPTH_MAX:
-            raise CelError("expression is nested too deeply")
         operand = self.member()
+        self.depth -= len(operators)
         for operator in reversed(operators):
             operand = Unary(operator, operand)
         return operand
 
     def member(self) -> Expression:
-        target, count = self.primary(), 0
-        while True:
-            count += 1
-            if count > DEPTH_MAX:
-                raise CelError("expression is nested too deeply")
-            if self.takes("."):
-                name = self.name()
-                target = Call(name, target, self.arguments(")")) if self.takes("(") else Select(target, name)
-            elif self.takes("["):
+        target, before = self.primary(), self.depth
+        while self.peek().kind == "mark" and self.peek().text in (".", "["):
+            self.deepen()
+            if self.takes("["):
                 target = Index(target, self.expression())
                 self.expect("]")
-            else:
-                return target
+                continue
+            self.expect(".")
+            name = self.name()
+            target = Call(name, target, self.arguments(")")) if self.takes("(") else Select(target, name)
+        self.depth = before
+        return target
 
     def primary(self) -> Expression:
         token = self.peek()
@@ -228,6 +226,11 @@ class Parser:
                 self.expect(",")
             found.append(self.expression())
         return tuple(found)
+
+    def deepen(self) -> None:
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise CelError("expression is nested too deeply")
 
     def name(self) -> str:
         token = self.peek()

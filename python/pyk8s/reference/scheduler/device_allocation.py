@@ -73,7 +73,7 @@ class Allocator:
     """One node."""
 
     def __init__(self, node: NodeFacts, pools: list[Pool], taken: set[DeviceId]) -> None:
-        self._pools = [(pool, pool.devices(node)) for pool in pools]
+        self._pools = [(pool, pool.devices(node)) for pool in pools if pool.reaches(node)]
         self._devices = [device for _, devices in self._pools for device in devices]
         self._taken = taken
         self._mine: set[DeviceId] = set()

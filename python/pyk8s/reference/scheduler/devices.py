@@ -102,6 +102,10 @@ class Pool:
     def is_complete(self) -> bool:
         return len(self.slices) == self.slice_count
 
+    def reaches(self, node: NodeFacts) -> bool:
+        """Whether any of the pool's slices is for the node, or says so device by device."""
+        return any(bool(spec.get("perDeviceNodeSelection")) or Place.parse(spec).admits(node) for spec in self.slices)
+
     def devices(self, node: NodeFacts) -> list[Device]:
         """Those of the pool's devices that the node can reach."""
         found = []

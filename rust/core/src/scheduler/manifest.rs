@@ -75,6 +75,7 @@ pub struct PodSpec {
     pub scheduling_group: Option<SchedulingGroup>,
     pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
     pub volumes: Option<Vec<Volume>>,
+    pub resource_claims: Option<Vec<PodClaim>>,
 }
 
 /// A volume of a pod, or the spec of a PersistentVolume: both name the same sources.
@@ -270,7 +271,15 @@ pub struct PodAffinityTerm {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+pub struct PodClaim {
+    pub name: Option<String>,
+    pub resource_claim_name: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PodStatus {
+    pub resource_claim_statuses: Option<Vec<PodClaim>>,
     pub phase: Option<String>,
     pub nominated_node_name: Option<String>,
     pub start_time: Option<String>,

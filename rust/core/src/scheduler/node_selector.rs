@@ -11,6 +11,7 @@ const METADATA_NAME: &str = "metadata.name";
 
 /// Of a text that nothing else has; a table of so many texts fits in no memory.
 const UNKNOWN: Symbol = Symbol::MAX;
+
 /// The text as an integer of 64 bits, written without plus sign or leading zeros: so tolerations compare with taints.
 pub fn decimal(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);

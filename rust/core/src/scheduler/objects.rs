@@ -125,6 +125,11 @@ impl Objects {
         self.table(kind).get(key)
     }
 
+    /// What the API last said, whatever was assumed since.
+    pub fn told(&self, kind: &'static str, key: &str) -> Option<&Arc<Value>> {
+        self.table(kind).told.get(key)
+    }
+
     /// (key, object) in the order of keys, byte by byte.
     pub fn all(&self, kind: &'static str) -> impl Iterator<Item = (&str, &Arc<Value>)> {
         let table = self.table(kind);

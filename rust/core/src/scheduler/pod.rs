@@ -10,6 +10,7 @@ use super::manifest;
 use super::node::{Effect, Taint};
 use super::node_selector::{decimal, node_affinity_terms, Term};
 use super::pod_affinity::PodAffinity;
+use super::pod_claims::PodClaims;
 use super::requests::PodRequests;
 use super::spread_constraints::PodSpread;
 use super::time;
@@ -109,6 +110,7 @@ pub struct PodShape {
     pub affinity: PodAffinity,
     pub volumes: PodVolumes,
     pub images: PodImages,
+    pub claims: PodClaims,
     /// What its node must declare.
     pub features: Vec<Symbol>,
 }
@@ -147,6 +149,7 @@ impl PodShape {
         shape.spread = PodSpread::parse(pod, &shape.labels, symbols);
         shape.affinity = PodAffinity::parse(spec, shape.namespace, symbols);
         shape.volumes = PodVolumes::parse(pod);
+        shape.claims = PodClaims::parse(pod);
         shape.images = PodImages::parse(spec, symbols);
         shape.features = inferred_features(spec, symbols);
         Ok(shape)

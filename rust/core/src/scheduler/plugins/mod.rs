@@ -3,6 +3,7 @@
 //! Invariant: `make` knows every plugin that the default profile names and that has anything to decide.
 
 mod default_binder;
+mod dynamic_resources;
 mod image_locality;
 pub mod inter_pod_affinity;
 mod node_affinity;
@@ -55,6 +56,7 @@ pub fn make(
         "VolumeZone" => Box::new(volume_zone::VolumeZone::new(symbols)),
         "PodTopologySpread" => Box::new(pod_topology_spread::PodTopologySpread::new(args, profile, symbols)?),
         "InterPodAffinity" => Box::new(inter_pod_affinity::InterPodAffinity::new(args)?),
+        "DynamicResources" => Box::new(dynamic_resources::DynamicResources),
         "ImageLocality" => Box::new(image_locality::ImageLocality),
         "NodeDeclaredFeatures" => Box::new(node_declared_features::NodeDeclaredFeatures),
         _ => return Ok(None),
