@@ -128,8 +128,16 @@ class Feeder:
         if is_new or decision.nominated_node_name:
             self._update(key, pod, kv.mod_revision)
         self._ledger.attempted(key, decision.message)
+        for namespace, name, _ in decision.cleared:
+            self._clear_nomination(PODS.key(namespace, name))
         for namespace, name, _ in decision.victims:
             self.delete(PODS, PODS.key(namespace, name))
+
+    def _clear_nomination(self, key: str) -> None:
+        kv = self._store.get(key)
+        pod = orjson.loads(kv.value) if kv is not None else {}
+        if kv is not None and (pod.get("status") or {}).pop("nominatedNodeName", None):
+            self._update(key, pod, kv.mod_revision)
 
     def _update(self, key: str, pod: Json, expected: int) -> None:
         try:

@@ -35,8 +35,9 @@ HEADERS = {"accept": "application/json", "content-type": "application/json", "us
 class HttpCluster:
     """One API server. Must be used from one event loop."""
 
-    def __init__(self, transport: Transport, clock: Clock, ledger: Ledger) -> None:
-        self._transport, self._clock, self._ledger = transport, clock, ledger
+    def __init__(self, transport: Transport, clock: Clock, ledger: Ledger, check: Callable[[], None]) -> None:
+        """``check`` raises ClusterError when the scheduler is no longer there; it is asked whenever nothing moves."""
+        self._transport, self._clock, self._ledger, self._check = transport, clock, ledger, check
         self._client = RestClient(transport, user_agent=USER_AGENT)
         self._news = asyncio.Event()
         self._has_moved = False
@@ -102,7 +103,7 @@ class HttpCluster:
         try:
             await asyncio.wait_for(self._news.wait(), max(seconds, 0.001))
         except TimeoutError:
-            return
+            self._check()
 
     def next_deadline_s(self) -> float | None:
         return None

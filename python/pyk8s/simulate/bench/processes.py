@@ -26,11 +26,25 @@ END_S_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Scheduler:
+    """The scheduler's process and its log."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def check(self) -> None:
+        """Raises ClusterError: it has ended by itself."""
+        if self.process.poll() is not None:
+            raise ClusterError(f"the scheduler ended by itself: {_last_line(self.log.read_text())}")
+
+
+@dataclass(frozen=True, slots=True)
 class Processes:
     """What runs; ``pids`` are those whose memory is the benchmark's."""
 
     kubeconfig: Path
     pids: tuple[int, ...]
+    scheduler: Scheduler
 
     def peak_bytes(self) -> int:
         return sum(memory.peak_bytes_of(pid) for pid in self.pids)
@@ -45,11 +59,11 @@ def started(kubeconfig: Path | None, scheduler_config: Path | None, gates: dict[
     home = Path(tempfile.mkdtemp(prefix="pyk8s-bench-"))
     try:
         if kubeconfig is not None:
-            with _scheduler(home, kubeconfig, scheduler_config, gates) as pid:
-                yield Processes(kubeconfig, (pid,))
+            with _scheduler(home, kubeconfig, scheduler_config, gates) as scheduler:
+                yield Processes(kubeconfig, (scheduler.process.pid,), scheduler)
             return
-        with _api_server(home) as (own, server), _scheduler(home, own, scheduler_config, gates) as pid:
-            yield Processes(own, (server, pid))
+        with _api_server(home) as (own, server), _scheduler(home, own, scheduler_config, gates) as scheduler:
+            yield Processes(own, (server, scheduler.process.pid), scheduler)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -69,7 +83,7 @@ def _api_server(home: Path) -> Iterator[tuple[Path, int]]:
 
 
 @contextmanager
-def _scheduler(home: Path, kubeconfig: Path, config: Path | None, gates: dict[str, bool]) -> Iterator[int]:
+def _scheduler(home: Path, kubeconfig: Path, config: Path | None, gates: dict[str, bool]) -> Iterator[Scheduler]:
     words = [*PYK8S, "scheduler", "--kubeconfig", str(kubeconfig), "--no-leader-elect"]
     words += ["--config", str(config)] if config else []
     words += ["--feature-gates", ",".join(f"{name}={str(on).lower()}" for name, on in gates.items())] if gates else []
@@ -77,9 +91,7 @@ def _scheduler(home: Path, kubeconfig: Path, config: Path | None, gates: dict[st
     with log.open("w") as file:
         process = subprocess.Popen(words, stdout=file, stderr=file)
     try:
-        yield process.pid
-        if process.poll() is not None:
-            raise ClusterError(f"the scheduler ended by itself: {_last_line(log.read_text())}")
+        yield Scheduler(process, log)
     finally:
         process.terminate()
         try:

@@ -146,7 +146,8 @@ async def _measure_http(ready: Ready, run: _Run) -> WorkloadResult:
     plan, options = ready.plan, run.options
     try:
         with started(options.kubeconfig, plan.scheduler_config, plan.chosen.feature_gates) as processes:
-            cluster = HttpCluster(HttpTransport.from_access(load_access(processes.kubeconfig)), run.clock, run.ledger)
+            transport = HttpTransport.from_access(load_access(processes.kubeconfig))
+            cluster = HttpCluster(transport, run.clock, run.ledger, processes.scheduler.check)
             try:
                 await cluster.start()
                 runner = await run.run(cluster)
