@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pyk8s import _core, reference
 from pyk8s.core.scheduler_interface import SchedulerEngine
 from pyk8s.errors import DecodeError
 from pyk8s.scheduler.foreign import Adapter
@@ -338,3 +340,45 @@ def test_both_profiles_share_a_plugin_and_one_may_go_without(scheduler_engine: K
 
     assert evaluated(engine, pod(schedulerName="any"))["chosen"] == "n1"
     assert evaluated(engine, pod(schedulerName="even"))["chosen"] is None
+
+
+class Mixed(Plugin):
+    """Looks at everything a plugin may look at."""
+
+    reads_pods = True
+
+    def pre_filter(self, pod: Json) -> str | None:
+        return "unlucky" if pod["metadata"]["name"].endswith("13") else None
+
+    def filter(self, pod: Json, node: Node) -> str | None:
+        return "node(s) are crowded" if sum("app" in other.labels for other in node.pods) > 3 else None
+
+    def score(self, pod: Json, node: Node) -> int:
+        free = node.allocatable("cpu") - node.requested("cpu")
+        return free // 100 + (7 if node.labels.get("zone") == "a" else 0)
+
+    def normalize(self, pod: Json, scores: Sequence[int]) -> list[int]:
+        return [score * 100 // max(1, max(scores)) for score in scores]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_both_twins_decide_alike(seed: int) -> None:
+    chance = random.Random(seed)
+    nodes = [
+        node(f"n{i}", labels={"zone": chance.choice("ab")}, cpu=str(chance.randint(1, 6)), example_com__gpu="1")
+        for i in range(20)
+    ]
+    pods = [pod(f"p{i}", labels={"app": "x"} if chance.random() < 0.7 else {}) for i in range(60)]
+
+    def decisions(kind: Any) -> list[tuple[str, str, str, str]]:
+        engine = engine_with(kind, Mixed, Emptiest) if seed % 2 else engine_with(kind, Mixed)
+        for text in nodes:
+            engine.set_node(text)
+        for text in pods:
+            engine.set_pod(text)
+        return [(d.name, d.outcome, d.node_name, d.message) for d in engine.schedule(0.0, 200)]
+
+    rust, twin = decisions(_core.SchedulerEngine), decisions(reference.SchedulerEngine)
+
+    assert rust == twin
+    assert {outcome for _, outcome, _, _ in rust} == {"scheduled", "unschedulable"}
