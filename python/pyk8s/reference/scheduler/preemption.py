@@ -106,28 +106,29 @@ class DryRun:
         refused = trial.refused()
         if refused is not None:
             return refused
-        violating, others = self._split(sorted(lower, key=importance))
-        victims, violation_count = [], 0
-        for other in [*violating, *others]:
-            if not trial.reprieve(other):
-                victims.append(other)
-                violation_count += other in violating
+        lower.sort(key=importance)
+        violating = self._violating(lower)
+        victims, violation_count = list[str](), 0
+        for is_first_round in (True, False):
+            for other in lower:
+                if (other.uid in violating) == is_first_round and not trial.reprieve(other):
+                    victims.append(other.uid)
+                    violation_count += is_first_round
         if not victims:
             return Rejection("Error", [f'expected at least one victim pod on node "{node.facts.name}"'])
-        return Candidate(node, sorted(victims, key=importance), violation_count)
+        return Candidate(node, [other for other in lower if other.uid in victims], violation_count)
 
-    def _split(self, pods: list[PodInfo]) -> tuple[list[PodInfo], list[PodInfo]]:
-        """Those whose eviction would violate a budget, if all before them were evicted too, and the others."""
+    def _violating(self, pods: list[PodInfo]) -> set[str]:
+        """Those whose eviction would violate a budget, if all before them were evicted too."""
         left = [budget.allowed_count for budget in self._budgets]
-        violating, others = list[PodInfo](), list[PodInfo]()
+        violating = set()
         for pod in pods:
-            is_violating = False
             for i, budget in enumerate(self._budgets):
                 if budget.covers(pod):
                     left[i] -= 1
-                    is_violating |= left[i] < 0
-            (violating if is_violating else others).append(pod)
-        return violating, others
+                    if left[i] < 0:
+                        violating.add(pod.uid)
+        return violating
 
 
 class Trial:

@@ -6,6 +6,7 @@
 //! half of many are empty (`epoch` counts that).
 //! Not here: pending pods (see `queue`).
 
+use super::evictions::Evictions;
 use super::images::ImageCounts;
 use super::index::{Change, ChangeLog};
 use super::interner::{Symbol, EMPTY};
@@ -38,6 +39,7 @@ pub struct Cache {
     /// Pods for which room is being made, by the node's name.
     nominated: FxHashMap<Symbol, Vec<Arc<PodInfo>>>,
     nominations: FxHashMap<Arc<str>, Symbol>,
+    pub evictions: Evictions,
     /// Nodes with pods that have affinity terms of any kind.
     with_affinity: BTreeSet<Slot>,
     /// How many pods on nodes have which priority.
@@ -225,19 +227,28 @@ impl Cache {
         self.pods.get(uid).map(|cached| &cached.info)
     }
 
-    /// Remembers that room is being made for the pod; the empty name forgets it.
-    pub fn nominate(&mut self, pod: &Arc<PodInfo>, node_name: Symbol) {
-        if let Some(before) = self.nominations.remove(&pod.uid) {
-            let guests = self.nominated.get_mut(&before).expect("every nomination stands in both tables");
-            guests.retain(|guest| guest.uid != pod.uid);
+    /// Remembers that room is being made for the pod; the empty name forgets it. Returns what was remembered before.
+    pub fn nominate(&mut self, pod: &Arc<PodInfo>, node_name: Symbol) -> Option<(Arc<PodInfo>, Symbol)> {
+        let before = self.nominations.remove(&pod.uid).map(|name| {
+            let guests = self.nominated.get_mut(&name).expect("every nomination stands in both tables");
+            let at = guests.iter().position(|guest| guest.uid == pod.uid);
+            let guest = guests.remove(at.expect("every nomination stands in both tables"));
             if guests.is_empty() {
-                self.nominated.remove(&before);
+                self.nominated.remove(&name);
             }
-        }
+            (guest, name)
+        });
         if node_name != EMPTY {
             self.nominations.insert(pod.uid.clone(), node_name);
             self.nominated.entry(node_name).or_default().push(pod.clone());
         }
+        before
+    }
+
+    /// Pods of lower priority for which room is being made on the node.
+    pub fn nominated_below(&self, node_name: Symbol, pod: &PodInfo) -> Vec<Arc<PodInfo>> {
+        let guests = self.nominated.get(&node_name).into_iter().flatten();
+        guests.filter(|guest| guest.priority < pod.priority).cloned().collect()
     }
 
     /// Other pods of at least the pod's priority for which room is being made on the node.

@@ -1,13 +1,14 @@
 //! One scheduling attempt by the exhaustive loop: PreFilter, Filter, Score, and the choice among the best.
 //!
 //! Invariant: reads the world, changes nothing of it; the caller moves the start index, assumes the pod.
-//! Not here: the queue; finding the node without looking at all of them (see `index`).
+//! Not here: the queue; PostFilter (see `preemption`); finding the node without looking at all of them (see `index`).
 
 use super::cache::Slot;
 use super::framework::{Code, CycleState, Framework, PreFilter, PreScore, Reason, Rejection, State, World};
 use super::interner::{Symbol, EMPTY};
 use super::node::NodeInfo;
 use super::pod::PodInfo;
+use super::preemption::Preemption;
 
 /// Fewer nodes than this are always looked at all.
 const FEASIBLE_NODES_MIN: usize = 100;
@@ -45,6 +46,20 @@ pub struct Attempt {
     pub states: Vec<Option<State>>,
     /// The filters that ran.
     pub filters: Vec<usize>,
+    /// PreFilter was asked: states and filters are what it left.
+    pub is_planned: bool,
+    /// The plugin whose refusal ended PreFilter before the others were asked.
+    pub ended_at: Option<usize>,
+    /// The nodes that a filter refused with `Unschedulable`: fewer pods may help there.
+    pub preemptible: Vec<Slot>,
+    /// None when preemption was not thought of.
+    pub preemption: Option<Preemption>,
+}
+
+impl Attempt {
+    fn with(self, plan: Plan) -> Attempt {
+        Attempt { states: plan.states, filters: plan.filters, is_planned: true, ..self }
+    }
 }
 
 /// Everything about one attempt, for an explanation and for preemption.
@@ -105,9 +120,9 @@ impl Cycle {
             trace.skipped_filters.extend(framework.filter.iter().filter(|f| !plan.filters.contains(f)));
         }
         if let Some(slot) = self.nominated(pod, framework, world, &plan) {
-            return Attempt { chosen: Some(slot), feasible: vec![slot], ..attempt_of(plan) };
+            return Attempt { chosen: Some(slot), feasible: vec![slot], ..Attempt::default().with(plan) };
         }
-        let (mut attempt, is_traced) = (Attempt::default(), trace.is_some());
+        let (mut attempt, is_traced) = (Attempt { is_planned: true, ..Attempt::default() }, trace.is_some());
         self.filter(&mut attempt, pod, framework, world, &plan, luck.start, trace.as_deref_mut());
         self.extend(&mut attempt, pod, framework, world, trace.as_deref_mut());
         if is_traced || attempt.feasible.is_empty() {
@@ -154,7 +169,9 @@ impl Cycle {
         let is_admitted = |extender: &usize| {
             framework.plugins[*extender].admit(pod, &[slot], world).is_ok_and(|said| said == [None])
         };
-        let is_fine = refusal(pod, slot, framework, world, plan, &mut self.rejection).is_none();
+        let node = world.cache.info(slot);
+        let parts = (&plan.filters[..], &plan.states[..]);
+        let is_fine = refusal(pod, node, framework, world, parts, &mut self.rejection).is_none();
         (is_fine && framework.extenders.iter().all(is_admitted)).then_some(slot)
     }
 
@@ -182,7 +199,8 @@ impl Cycle {
             }
             let slot = slots[(start + step) % slots.len()];
             attempt.examined_count += 1;
-            let Some(plugin) = refusal(pod, slot, framework, world, plan, &mut self.rejection) else {
+            let (node, parts) = (world.cache.info(slot), (&plan.filters[..], &plan.states[..]));
+            let Some(plugin) = refusal(pod, node, framework, world, parts, &mut self.rejection) else {
                 attempt.feasible.push(slot);
                 continue;
             };
@@ -193,6 +211,9 @@ impl Cycle {
                 return;
             }
             attempt.rejectors |= 1 << plugin;
+            if self.rejection.code == Code::Unschedulable {
+                attempt.preemptible.push(slot);
+            }
             for reason in &self.rejection.reasons {
                 count(&mut self.histogram, reason);
             }
@@ -328,7 +349,8 @@ pub fn pre_filter(pod: &PodInfo, framework: &Framework, world: &World) -> Result
                 refused = Some(message);
             }
             PreFilter::Refuse(code, message) => {
-                return Err(ruled_out(code, &[index], message, framework, world))
+                let attempt = ruled_out(code, &[index], message, framework, world);
+                return Err(Attempt { ended_at: Some(index), ..attempt.with(plan) });
             }
             PreFilter::Nodes(some, state) => {
                 plan.states[index] = state;
@@ -340,13 +362,14 @@ pub fn pre_filter(pod: &PodInfo, framework: &Framework, world: &World) -> Result
                 if names.as_ref().is_some_and(Vec::is_empty) {
                     let code = Code::UnschedulableAndUnresolvable;
                     let message = nothing_left(framework, &plan.narrowing);
-                    return Err(ruled_out(code, &plan.narrowing, message, framework, world));
+                    let attempt = ruled_out(code, &plan.narrowing, message, framework, world);
+                    return Err(Attempt { ended_at: Some(index), ..attempt.with(plan) });
                 }
             }
         }
     }
     if let Some(message) = refused {
-        return Err(ruled_out(Code::Unschedulable, &refusing, message, framework, world));
+        return Err(ruled_out(Code::Unschedulable, &refusing, message, framework, world).with(plan));
     }
     plan.slots = names.map(|names| world.cache.in_order(&names));
     Ok(plan)
@@ -379,32 +402,31 @@ pub fn state_at(states: &[Option<State>], index: usize) -> Option<&dyn CycleStat
 /// With pods of at least this priority nominated to the node, it must do both with them and without.
 pub fn refusal(
     pod: &PodInfo,
-    slot: Slot,
+    node: &NodeInfo,
     framework: &Framework,
     world: &World,
-    plan: &Plan,
+    (filters, states): (&[usize], &[Option<State>]),
     rejection: &mut Rejection,
 ) -> Option<usize> {
-    let node = world.cache.info(slot);
     let guests = world.cache.nominated_to(node.facts.name, pod);
     if !guests.is_empty() {
         let mut crowded = node.clone();
-        let mut states: Vec<Option<State>> =
-            plan.states.iter().map(|s| s.as_ref().map(|s| s.as_ref().copied())).collect();
+        let mut crowd: Vec<Option<State>> =
+            states.iter().map(|s| s.as_ref().map(|s| s.as_ref().copied())).collect();
         for guest in &guests {
             crowded.add_pod(guest);
-            for (index, state) in states.iter_mut().enumerate() {
+            for (index, state) in crowd.iter_mut().enumerate() {
                 if let Some(state) = state {
                     framework.plugins[index].add_pod(pod, guest, &crowded, state.as_mut(), world);
                 }
             }
         }
-        let refused = first_refusal(pod, &crowded, framework, world, &plan.filters, &states, rejection);
+        let refused = first_refusal(pod, &crowded, framework, world, filters, &crowd, rejection);
         if refused.is_some() {
             return refused;
         }
     }
-    first_refusal(pod, node, framework, world, &plan.filters, &plan.states, rejection)
+    first_refusal(pod, node, framework, world, filters, states, rejection)
 }
 
 /// The first of the filters that refuses the node as given.
@@ -422,10 +444,6 @@ pub fn first_refusal(
     filters.iter().copied().find(|index| {
         !framework.plugins[*index].filter(pod, node, state_at(states, *index), world, rejection)
     })
-}
-
-fn attempt_of(plan: Plan) -> Attempt {
-    Attempt { states: plan.states, filters: plan.filters, ..Attempt::default() }
 }
 
 fn ruled_out(code: Code, plugins: &[usize], reason: String, framework: &Framework, world: &World) -> Attempt {

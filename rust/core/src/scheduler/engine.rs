@@ -16,11 +16,13 @@ use super::interner::{Interner, Symbol, EMPTY};
 use super::node::NodeFacts;
 use super::node_table::SharedTexts;
 use super::objects::{self, Objects};
-use super::plugins;
+use super::plugins::{self, ActiveKey};
 use super::pod::{PodInfo, Shapes};
+use super::preemption::{post_filter, Preemption};
 use super::queue::{Backoff, Queue, QueueCounts, QueuedPod};
 use super::random::SplitMix64;
 use super::template::Templates;
+use super::waiting::bits;
 use super::SchedulerError;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -240,8 +242,12 @@ impl SchedulerEngine {
     fn set_bound(&mut self, pod: Arc<PodInfo>) {
         self.queue.remove(&pod.uid);
         let was_assumed = self.in_flight.remove(&pod.uid).is_some();
-        self.cache.nominate(&pod, EMPTY);
-        match self.cache.set_pod(pod.clone(), pod.node_name) {
+        let old = self.cache.set_pod(pod.clone(), pod.node_name);
+        self.settle(&pod, pod.node_name);
+        if pod.is_deleted {
+            self.cache.evictions.seen(&pod.uid);
+        }
+        match old {
             Some(old) if !was_assumed => {
                 if old.shape != pod.shape {
                     self.wake(&ClusterEvent::AssignedPodUpdated { old: &old, pod: &pod });
@@ -251,29 +257,32 @@ impl SchedulerEngine {
         }
     }
 
-    fn set_pending(&mut self, pod: Arc<PodInfo>) {
+    fn set_pending(&mut self, mut pod: Arc<PodInfo>) {
         if let Some(flying) = self.in_flight.get_mut(&pod.uid) {
             flying.info = pod;
             return;
         }
-        self.cache.nominate(&pod, pod.nominated_node_name);
-        let gate = self.framework_of(&pod).pre_enqueue(&pod, &world!(self));
-        let Some(known) = self.queue.get(&pod.uid) else {
-            return self.queue.add(pod, self.now_s, gate);
-        };
-        let uid = pod.uid.clone();
-        let is_gated = gate.is_some();
-        let is_changed = known.info.shape != pod.shape
-            || known.info.gates != pod.gates
-            || (pod.is_deleted && !known.info.is_deleted);
-        if known.info.priority == pod.priority {
-            self.queue.replace(pod);
-        } else {
-            self.queue.remove(&uid);
-            self.queue.add(pod, self.now_s, gate);
+        let told = pod.nominated_node_name;
+        if let Some(queued) = self.queue.get(&pod.uid).filter(|queued| queued.told_node_name == told) {
+            // The API has nothing new to say about it: what was decided here since then stands.
+            pod = with_nomination(pod, queued.info.nominated_node_name);
         }
-        if is_changed && !is_gated {
-            self.queue.move_on(&uid, self.now_s);
+        self.nominate(&pod, pod.nominated_node_name);
+        let profile = self.program_of(&pod);
+        let known = match self.queue.get(&pod.uid) {
+            Some(queued) if queued.info.priority == pod.priority => queued.info.clone(),
+            _ => {
+                self.queue.remove(&pod.uid);
+                let gate = self.frameworks[profile].pre_enqueue(&pod, &world!(self));
+                return self.queue.add(pod, profile, self.now_s, gate);
+            }
+        };
+        self.queue.set_told_node_name(&pod.uid, told);
+        self.queue.replace(pod.clone());
+        let is_changed = known.shape != pod.shape || known.gates != pod.gates;
+        let event = ClusterEvent::PodUpdated { old: &known, pod: &pod };
+        if (pod.is_deleted && !known.is_deleted) || (is_changed && self.is_hopeful(&pod.uid, &event)) {
+            self.move_on(&pod.uid);
         }
     }
 
@@ -282,10 +291,27 @@ impl SchedulerEngine {
         if let Some(texts) = &self.texts {
             texts.write().expect(UNBROKEN).remove_pod(uid);
         }
+        self.cache.evictions.seen(uid);
         if let Some(queued) = self.queue.remove(uid).or_else(|| self.in_flight.remove(uid)) {
-            self.cache.nominate(&queued.info, EMPTY);
+            self.settle(&queued.info, EMPTY);
         }
         self.release(uid);
+    }
+
+    /// Makes room for the pod on the node, the empty name for none; what it held elsewhere is free for those who wait.
+    fn nominate(&mut self, pod: &Arc<PodInfo>, node_name: Symbol) {
+        if let Some((before, _)) = self.cache.nominate(pod, node_name).filter(|(_, name)| *name != node_name)
+        {
+            self.wake(&ClusterEvent::AssignedPodDeleted { pod: &before });
+        }
+    }
+
+    /// The pod needs no room made for it any more: it is on this node, or nowhere.
+    fn settle(&mut self, pod: &Arc<PodInfo>, node_name: Symbol) {
+        self.cache.evictions.end(&pod.uid);
+        if let Some((before, _)) = self.cache.nominate(pod, EMPTY).filter(|(_, name)| *name != node_name) {
+            self.wake(&ClusterEvent::AssignedPodDeleted { pod: &before });
+        }
     }
 
     /// Frees what the pod holds, and tells those who wait for it.
@@ -300,7 +326,7 @@ impl SchedulerEngine {
         self.advance(now_s);
         let queued = self.queue.pop()?;
         if queued.info.is_deleted {
-            self.cache.nominate(&queued.info, EMPTY);
+            self.settle(&queued.info, EMPTY);
             let pod = &queued.info;
             let message = format!("skip schedule deleting pod: {}/{}", pod.namespace, pod.name);
             return Some(Decision { message, ..Decision::of(&queued, Outcome::Skipped) });
@@ -313,7 +339,7 @@ impl SchedulerEngine {
         Some(match attempt.chosen {
             Some(slot) => self.assume(queued, attempt, slot),
             None if attempt.is_error => self.failed(queued, attempt.message),
-            None => self.refused(queued, attempt.rejectors, attempt.message),
+            None => self.refused(queued, attempt),
         })
     }
 
@@ -330,7 +356,9 @@ impl SchedulerEngine {
         self.cache.refresh_order();
         let luck = Luck { start: self.start, draw: self.random.peek() };
         let framework = &self.frameworks[self.program_of(pod)];
-        self.cycle.run(pod, framework, &world!(self), luck, None)
+        let mut attempt = self.cycle.run(pod, framework, &world!(self), luck, None);
+        post_filter(&mut attempt, pod, framework, &world!(self), luck.draw);
+        attempt
     }
 
     /// The attempt by the index, where it knows the answer.
@@ -359,30 +387,77 @@ impl SchedulerEngine {
         }
     }
 
-    fn refused(&mut self, queued: QueuedPod, rejectors: u64, message: String) -> Decision {
-        let plugins = self.framework_of(&queued.info).names(rejectors);
-        let decision = Decision { message, plugins, ..Decision::of(&queued, Outcome::Unschedulable) };
-        self.queue.add_unschedulable(queued, rejectors, self.now_s);
+    fn refused(&mut self, mut queued: QueuedPod, attempt: Attempt) -> Decision {
+        let plugins = self.framework_of(&queued.info).names(attempt.rejectors);
+        let (mut victims, mut cleared) = (Vec::new(), Vec::new());
+        if let Some(best) = attempt.preemption.as_ref().and_then(Preemption::best) {
+            let node_name = self.cache.info(best.slot).facts.name;
+            cleared = self.make_room(&mut queued, node_name, &best.victims);
+            victims = best.victims.iter().map(|victim| reference(victim)).collect();
+        } else if ends_nomination(&attempt) {
+            cleared = self.end_nomination(&mut queued);
+        }
+        let decision = Decision {
+            message: attempt.message,
+            plugins,
+            nominated_node_name: self.symbols.text(queued.info.nominated_node_name).to_owned(),
+            victims,
+            cleared,
+            ..Decision::of(&queued, Outcome::Unschedulable)
+        };
+        self.queue.add_unschedulable(queued, attempt.rejectors, self.now_s);
         decision
     }
 
     /// A plugin failed: the pod backs off.
-    fn failed(&mut self, queued: QueuedPod, message: String) -> Decision {
-        let decision = Decision { message, ..Decision::of(&queued, Outcome::Error) };
+    fn failed(&mut self, mut queued: QueuedPod, message: String) -> Decision {
+        let cleared = self.end_nomination(&mut queued);
+        let decision = Decision { message, cleared, ..Decision::of(&queued, Outcome::Error) };
         self.queue.add_error(queued, self.now_s);
         decision
+    }
+
+    /// No room is being made for the pod any more. Returns the pod, if room was being made.
+    fn end_nomination(&mut self, queued: &mut QueuedPod) -> Vec<PodReference> {
+        if queued.info.nominated_node_name == EMPTY {
+            return Vec::new();
+        }
+        queued.info = with_nomination(queued.info.clone(), EMPTY);
+        self.nominate(&queued.info, EMPTY);
+        vec![reference(&queued.info)]
+    }
+
+    /// Nominates the pod to the node until its victims have left. Returns the rivals that lose their nomination.
+    fn make_room(
+        &mut self,
+        queued: &mut QueuedPod,
+        node_name: Symbol,
+        victims: &[Arc<PodInfo>],
+    ) -> Vec<PodReference> {
+        let rivals = self.cache.nominated_below(node_name, &queued.info);
+        for rival in &rivals {
+            self.cache.nominate(rival, EMPTY);
+            self.queue.replace(with_nomination(rival.clone(), EMPTY));
+        }
+        queued.info = with_nomination(queued.info.clone(), node_name);
+        self.nominate(&queued.info, node_name);
+        let staying = victims.iter().filter(|victim| !victim.is_deleted).map(|victim| victim.uid.clone());
+        self.cache.evictions.begin(&queued.info.uid, staying);
+        rivals.iter().map(|rival| reference(rival)).collect()
     }
 
     fn assume(&mut self, queued: QueuedPod, attempt: Attempt, slot: Slot) -> Decision {
         let writes = match self.reserve(&queued.info, &attempt, slot) {
             Ok(writes) => writes,
             Err((_, Code::Error, message)) => return self.failed(queued, message),
-            Err((plugin, _, message)) => return self.refused(queued, 1 << plugin, message),
+            Err((plugin, _, message)) => {
+                return self.refused(queued, Attempt { message, rejectors: 1 << plugin, ..attempt });
+            }
         };
         let node = self.cache.info(slot).facts.name;
-        self.cache.nominate(&queued.info, EMPTY);
         let placed = PodInfo { node_name: node, ..(*queued.info).clone() };
         self.cache.set_pod(Arc::new(placed), node);
+        self.settle(&queued.info, node);
         let decision = Decision {
             node_name: self.symbols.text(node).to_owned(),
             writes: if writes.is_empty() {
@@ -450,14 +525,23 @@ impl SchedulerEngine {
         self.topology_keys.iter().filter_map(label).collect()
     }
 
-    /// The binding failed: the node is free again, the pod backs off. True when it was in flight.
+    /// The binding failed: the node is free again, the pod backs off. Or the pod's victims could not be evicted: it waits
+    /// for them no more. False when there was neither.
     pub fn forget(&mut self, uid: &str) -> bool {
-        let Some(queued) = self.in_flight.remove(uid) else { return false };
+        let Some(queued) = self.in_flight.remove(uid) else { return self.stop_evicting(uid) };
         let framework = &self.frameworks[self.program_of(&queued.info)];
         unreserve(framework, &queued.info, &mut self.objects);
         self.release(uid);
         self.queue.add_error(queued, self.now_s);
         true
+    }
+
+    fn stop_evicting(&mut self, uid: &str) -> bool {
+        let was_waiting = self.cache.evictions.end(uid);
+        if was_waiting {
+            self.move_on(uid);
+        }
+        was_waiting
     }
 
     /// Moves time on: backoffs end, waits of five minutes end.
@@ -523,16 +607,59 @@ impl SchedulerEngine {
 
     /// Moves the waiting pods for which a plugin that refused them hopes for this event.
     fn wake(&mut self, event: &ClusterEvent) {
-        let world = world!(self);
-        let hopes = |pod: &&QueuedPod| {
-            let framework = self.framework_of(&pod.info);
-            let mut plugins = framework.plugins.iter().enumerate();
-            plugins.any(|(i, p)| pod.rejectors & (1 << i) != 0 && p.hint(&pod.info, event, &world))
-        };
-        let moved: Vec<Arc<str>> = self.queue.waiting().filter(hopes).map(|p| p.info.uid.clone()).collect();
-        for uid in moved {
-            self.queue.move_on(&uid, self.now_s);
+        let (world, waiting) = (world!(self), self.queue.waiting());
+        let mut moved: Vec<(ActiveKey, Arc<str>)> = Vec::new();
+        for (profile, framework) in self.frameworks.iter().enumerate() {
+            for index in waiting.plugins(profile) {
+                let plugin = &framework.plugins[index];
+                if plugin.hoped_for() & event.kind() == 0 {
+                    continue;
+                }
+                let hopes = |uid: &Arc<str>| plugin.hint(&self.queue.pod(uid).info, event, &world);
+                let pods = waiting.pods(profile, index).iter().filter(|(_, uid)| hopes(uid));
+                moved.extend(pods.map(|(key, uid)| (*key, uid.clone())));
+            }
         }
+        moved.sort_unstable();
+        moved.dedup();
+        for (_, uid) in moved {
+            self.move_on(&uid);
+        }
+    }
+
+    /// Whether a plugin that refused the waiting pod hopes for the event.
+    fn is_hopeful(&self, uid: &str, event: &ClusterEvent) -> bool {
+        let (queued, world) = (self.queue.pod(uid), world!(self));
+        let plugins = &self.frameworks[queued.profile].plugins;
+        bits(queued.rejectors).any(|index| plugins[index].hint(&queued.info, event, &world))
+    }
+
+    /// Lets a waiting pod be tried again, unless a PreEnqueue plugin holds it back.
+    fn move_on(&mut self, uid: &str) {
+        let Some(queued) = self.queue.get(uid) else { return };
+        match self.frameworks[queued.profile].pre_enqueue(&queued.info, &world!(self)) {
+            None => self.queue.move_on(uid, self.now_s),
+            Some(gate) => self.queue.hold(uid, gate),
+        }
+    }
+}
+
+fn reference(pod: &PodInfo) -> PodReference {
+    (pod.namespace.to_string(), pod.name.to_string(), pod.uid.to_string())
+}
+
+fn with_nomination(mut pod: Arc<PodInfo>, node_name: Symbol) -> Arc<PodInfo> {
+    if pod.nominated_node_name != node_name {
+        Arc::make_mut(&mut pod).nominated_node_name = node_name;
+    }
+    pod
+}
+
+/// True unless the attempt leaves the question open: preemption was not looked at, or must wait.
+fn ends_nomination(attempt: &Attempt) -> bool {
+    match &attempt.preemption {
+        Some(found) => found.not_eligible.is_none(),
+        None => attempt.is_error || !attempt.is_planned || attempt.chosen.is_some(),
     }
 }
 

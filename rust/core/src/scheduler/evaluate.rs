@@ -6,6 +6,7 @@
 use super::cycle::{Cycle, Luck, Trace};
 use super::framework::{Framework, World};
 use super::pod::PodInfo;
+use super::preemption::post_filter;
 use serde_json::{json, Map, Value};
 
 /// One JSON object: chosen, message, feasible, rejected, skippedFilters, raw, weighted, final, preemption.
@@ -17,7 +18,8 @@ pub fn evaluate(
     luck: Luck,
 ) -> Vec<u8> {
     let mut trace = Trace::default();
-    let attempt = cycle.run(pod, framework, world, luck, Some(&mut trace));
+    let mut attempt = cycle.run(pod, framework, world, luck, Some(&mut trace));
+    post_filter(&mut attempt, pod, framework, world, luck.draw);
     let name = |slot: u32| world.symbols.text(world.cache.info(slot).facts.name);
     let plugin = |index: usize| framework.plugins[index].name();
     let mut rejected: Vec<Value> = trace
@@ -50,7 +52,7 @@ pub fn evaluate(
         "raw": scores(false),
         "weighted": scores(true),
         "final": trace.totals,
-        "preemption": Value::Null,
+        "preemption": attempt.preemption.as_ref().map(|found| found.told(world)),
     });
     answer.to_string().into_bytes()
 }

@@ -28,7 +28,7 @@ pub enum ClusterEvent<'a> {
         old: &'a PodInfo,
         pod: &'a PodInfo,
     },
-    /// A pod that held a node's resources is gone or has ended.
+    /// A pod that held a node's resources is gone or has ended; or room is no longer being made for a pod.
     AssignedPodDeleted {
         pod: &'a PodInfo,
     },
@@ -45,7 +45,34 @@ pub enum ClusterEvent<'a> {
     },
 }
 
+/// Kinds of events, one bit each.
+pub mod kinds {
+    pub const NODE_ADDED: u32 = 1;
+    pub const NODE_UPDATED: u32 = 1 << 1;
+    pub const NODE_REMOVED: u32 = 1 << 2;
+    pub const ASSIGNED_POD_ADDED: u32 = 1 << 3;
+    pub const ASSIGNED_POD_UPDATED: u32 = 1 << 4;
+    pub const ASSIGNED_POD_DELETED: u32 = 1 << 5;
+    pub const POD_UPDATED: u32 = 1 << 6;
+    pub const OBJECT_CHANGED: u32 = 1 << 7;
+    pub const NODES: u32 = NODE_ADDED | NODE_UPDATED;
+    pub const ALL: u32 = u32::MAX;
+}
+
 impl<'a> ClusterEvent<'a> {
+    pub fn kind(&self) -> u32 {
+        match self {
+            ClusterEvent::NodeAdded { .. } => kinds::NODE_ADDED,
+            ClusterEvent::NodeUpdated { .. } => kinds::NODE_UPDATED,
+            ClusterEvent::NodeRemoved { .. } => kinds::NODE_REMOVED,
+            ClusterEvent::AssignedPodAdded { .. } => kinds::ASSIGNED_POD_ADDED,
+            ClusterEvent::AssignedPodUpdated { .. } => kinds::ASSIGNED_POD_UPDATED,
+            ClusterEvent::AssignedPodDeleted { .. } => kinds::ASSIGNED_POD_DELETED,
+            ClusterEvent::PodUpdated { .. } => kinds::POD_UPDATED,
+            ClusterEvent::ObjectChanged { .. } => kinds::OBJECT_CHANGED,
+        }
+    }
+
     /// The node as it was (None: it is new) and as it is, for nodes added and updated.
     pub fn node(&self) -> Option<(Option<&'a NodeFacts>, &'a NodeFacts)> {
         match self {

@@ -7,7 +7,7 @@
 
 use super::cache::{Cache, Slot};
 use super::config::{is_in_tree, Profile, POINTS};
-use super::event::ClusterEvent;
+use super::event::{kinds, ClusterEvent};
 use super::foreign::{Foreign, ForeignPlugins};
 use super::interner::{Interner, Symbol};
 use super::node::NodeInfo;
@@ -299,6 +299,11 @@ pub trait Plugin: Send + Sync {
     /// Whether `normalize` changes scores; it then looks at the highest and the lowest of them, not at the nodes.
     fn is_normalizing(&self) -> bool {
         false
+    }
+
+    /// The kinds of events for which `hint` may say yes: the others cost nothing.
+    fn hoped_for(&self) -> u32 {
+        kinds::ALL
     }
 
     /// Whether the event may let a pod pass that this plugin refused.

@@ -292,7 +292,16 @@ pub struct PodStatus {
 pub struct Condition {
     #[serde(rename = "type")]
     pub kind: Option<String>,
+    pub status: Option<String>,
     pub reason: Option<String>,
+}
+
+impl Condition {
+    /// The scheduler has chosen the pod as a victim.
+    pub fn is_preemption(&self) -> bool {
+        let parts = [&self.kind, &self.status, &self.reason].map(Option::as_deref);
+        parts == [Some("DisruptionTarget"), Some("True"), Some("PreemptionByScheduler")]
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,6 +6,7 @@
 //! Not here: reading watches, writing bindings and events (see `pyk8s.scheduler`).
 
 pub mod attached;
+mod budgets;
 mod cache;
 mod cel;
 mod cel_library;
@@ -21,6 +22,7 @@ mod devices;
 mod engine;
 mod evaluate;
 mod event;
+mod evictions;
 mod foreign;
 mod framework;
 mod images;
@@ -39,6 +41,7 @@ mod plugins;
 mod pod;
 mod pod_affinity;
 mod pod_claims;
+mod preemption;
 mod quantity;
 mod queue;
 mod random;
@@ -52,6 +55,7 @@ mod time;
 mod volume_matching;
 mod volume_provisioning;
 mod volumes;
+mod waiting;
 
 pub use engine::{Decision, Outcome, SchedulerEngine};
 pub use foreign::{ForeignPlugin, ForeignPlugins, ForeignPreFilter, Refusal};

@@ -4,6 +4,7 @@
 //! until the API says something newer or the assumption is given up.
 //! Not here: nodes and pods (see `cache`), what the objects mean (the plugins that read them).
 
+use super::budgets::{self, Budgets};
 use super::interner::Interner;
 use super::namespaces::Namespaces;
 use super::owners::Owners;
@@ -75,6 +76,7 @@ pub struct Objects {
     tables: Vec<Table>,
     pub namespaces: Namespaces,
     pub owners: Owners,
+    pub budgets: Budgets,
 }
 
 impl Default for Objects {
@@ -83,6 +85,7 @@ impl Default for Objects {
             tables: KINDS.iter().map(|_| Table::default()).collect(),
             namespaces: Namespaces::default(),
             owners: Owners::default(),
+            budgets: Budgets::default(),
         }
     }
 }
@@ -101,6 +104,9 @@ impl Objects {
             self.owners.set(kind, &object, symbols);
         }
         let key = key_of(&object);
+        if kind == budgets::KIND {
+            self.budgets.set(&key, &object, symbols);
+        }
         let table = self.table_mut(kind);
         let old = table.get(&key).cloned();
         table.assumed.remove(&key);
@@ -113,6 +119,8 @@ impl Objects {
             self.namespaces.remove(key, symbols);
         } else if Owners::is_watched(kind) {
             self.owners.remove(kind, key, symbols);
+        } else if kind == budgets::KIND {
+            self.budgets.remove(key, symbols);
         }
         let table = self.table_mut(kind);
         let old = table.get(key).cloned();

@@ -187,6 +187,8 @@ pub struct PodInfo {
     pub is_deleted: bool,
     /// Succeeded or Failed: it uses nothing any more.
     pub is_terminal: bool,
+    /// Being deleted because the scheduler made room for another.
+    pub is_preempted: bool,
     pub gates: Vec<Arc<str>>,
     /// preemptionPolicy is Never.
     pub is_never_preempting: bool,
@@ -276,6 +278,8 @@ impl PodInfo {
             nominated_node_name: symbols.intern(status.nominated_node_name.as_deref().unwrap_or_default()),
             is_deleted: meta.deletion_timestamp.is_some(),
             is_terminal: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
+            is_preempted: meta.deletion_timestamp.is_some()
+                && status.conditions.iter().flatten().any(manifest::Condition::is_preemption),
             gates: gates.map(|g| Arc::from(g.name.as_deref().unwrap_or_default())).collect(),
             is_never_preempting: spec.preemption_policy.as_deref() == Some("Never"),
             start_s: status.start_time.as_deref().and_then(time::seconds),

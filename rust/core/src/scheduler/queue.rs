@@ -5,8 +5,10 @@
 //! its own update, or after five minutes.
 //! Not here: what plugins hope for (the caller asks them), pods whose binding is under way (see `engine`).
 
+use super::interner::Symbol;
 use super::plugins::ActiveKey;
 use super::pod::PodInfo;
+use super::waiting::Waiting;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,8 +43,19 @@ pub struct QueuedPod {
     pub consecutive_errors_count: u32,
     /// Bit i: plugin i of the framework refused it. 0 after an error.
     pub rejectors: u64,
+    /// The framework's position: what `rejectors` is about.
+    pub profile: usize,
+    /// The nomination that the API last had.
+    pub told_node_name: Symbol,
     arrival: u64,
     place: Place,
+}
+
+impl QueuedPod {
+    /// For an event.
+    fn is_waiting(&self) -> bool {
+        matches!(self.place, Place::Unschedulable | Place::Gated)
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +82,7 @@ pub struct Queue {
     /// Failed by an error: waits its time out.
     backing_off_error: BTreeMap<BackoffKey, Arc<str>>,
     unschedulable: BTreeMap<ActiveKey, Arc<str>>,
+    waiting: Waiting,
     gated_count: usize,
     arrivals: u64,
 }
@@ -82,6 +96,7 @@ impl Queue {
             backing_off: BTreeMap::new(),
             backing_off_error: BTreeMap::new(),
             unschedulable: BTreeMap::new(),
+            waiting: Waiting::default(),
             gated_count: 0,
             arrivals: 0,
         }
@@ -100,10 +115,17 @@ impl Queue {
         self.pods.get(uid)
     }
 
+    /// A pod that is here.
+    pub fn pod(&self, uid: &str) -> &QueuedPod {
+        &self.pods[uid]
+    }
+
     /// A pod that was not here before. `gate`: the plugin that holds it back.
-    pub fn add(&mut self, info: Arc<PodInfo>, now_s: f64, gate: Option<usize>) {
+    pub fn add(&mut self, info: Arc<PodInfo>, profile: usize, now_s: f64, gate: Option<usize>) {
         let mut pod = QueuedPod {
+            told_node_name: info.nominated_node_name,
             info,
+            profile,
             timestamp_s: now_s,
             attempts: 0,
             unschedulable_count: 0,
@@ -128,13 +150,23 @@ impl Queue {
         }
     }
 
+    /// What the API says about a pod's nomination.
+    pub fn set_told_node_name(&mut self, uid: &str, node_name: Symbol) {
+        if let Some(pod) = self.pods.get_mut(uid) {
+            pod.told_node_name = node_name;
+        }
+    }
+
     pub fn remove(&mut self, uid: &str) -> Option<QueuedPod> {
         let pod = self.pods.remove(uid)?;
         match pod.place {
             Place::Active(key) => drop(self.active.remove(&key)),
             Place::Backoff(key) => drop(self.backing_off_map(&pod).remove(&key)),
-            Place::Unschedulable => drop(self.unschedulable.remove(&unschedulable_key(&pod))),
+            Place::Unschedulable => drop(self.unschedulable.remove(&waiting_key(&pod))),
             Place::Gated => self.gated_count -= 1,
+        }
+        if pod.is_waiting() {
+            self.waiting.remove(pod.profile, pod.rejectors, waiting_key(&pod));
         }
         Some(pod)
     }
@@ -168,27 +200,38 @@ impl Queue {
         self.back_off(pod);
     }
 
-    /// Moves a waiting pod to the active queue, or to backoff when its time is not over. Gated pods go to active.
+    /// Moves a waiting pod to the active queue, or to backoff when its time is not over.
     pub fn move_on(&mut self, uid: &str, now_s: f64) {
-        let Some(place) = self.pods.get(uid).map(|p| p.place) else { return };
-        if !matches!(place, Place::Unschedulable | Place::Gated) {
+        if !self.pods.get(uid).is_some_and(QueuedPod::is_waiting) {
             return;
         }
-        let mut pod = self.remove(uid).expect("looked up two lines above");
-        if place == Place::Gated {
-            pod.rejectors = 0;
-            pod.timestamp_s = now_s;
+        let mut pod = self.remove(uid).expect("looked up three lines above");
+        if pod.attempts == 0 {
+            (pod.rejectors, pod.timestamp_s) = (0, now_s);
         }
-        if place == Place::Unschedulable && self.is_backing_off(&pod, now_s) {
+        if self.is_backing_off(&pod, now_s) {
             self.back_off(pod);
         } else {
             self.activate(pod);
         }
     }
 
-    /// Unschedulable pods, oldest first: for hints.
-    pub fn waiting(&self) -> impl Iterator<Item = &QueuedPod> {
-        self.unschedulable.values().map(|uid| &self.pods[uid])
+    /// A waiting pod that a PreEnqueue plugin does not let go on.
+    pub fn hold(&mut self, uid: &str, gate: usize) {
+        let Some(pod) = self.pods.get_mut(uid).filter(|pod| pod.is_waiting()) else { return };
+        if pod.place != Place::Gated {
+            let mut pod = self.remove(uid).expect("looked up two lines above");
+            pod.rejectors |= 1 << gate;
+            return self.insert(pod, Place::Gated);
+        }
+        pod.rejectors |= 1 << gate;
+        let (profile, key, uid) = (pod.profile, waiting_key(pod), pod.info.uid.clone());
+        self.waiting.insert(profile, 1 << gate, key, &uid);
+    }
+
+    /// The pods that wait for an event, by the plugins that refused them.
+    pub fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
     /// Ends backoffs that are over, and waits of more than five minutes.
@@ -201,8 +244,8 @@ impl Queue {
             }
         }
         let flush_s = (now_s / FLUSH_EVERY_S).floor() * FLUSH_EVERY_S;
-        let overdue = |pod: &&QueuedPod| flush_s - pod.timestamp_s > UNSCHEDULABLE_MAX_S;
-        let stale: Vec<Arc<str>> = self.waiting().take_while(overdue).map(|p| p.info.uid.clone()).collect();
+        let overdue = |uid: &&Arc<str>| flush_s - self.pods[*uid].timestamp_s > UNSCHEDULABLE_MAX_S;
+        let stale: Vec<Arc<str>> = self.unschedulable.values().take_while(overdue).cloned().collect();
         for uid in stale {
             self.move_on(&uid, now_s);
         }
@@ -214,8 +257,8 @@ impl Queue {
             return Some(now_s);
         }
         let error = self.backing_off_error.keys().next().map(|(expiry_s, _)| (*expiry_s + 1) as f64);
-        let flush = self.waiting().next().map(|oldest| {
-            let past = ((oldest.timestamp_s + UNSCHEDULABLE_MAX_S) / FLUSH_EVERY_S).floor() + 1.0;
+        let flush = self.unschedulable.values().next().map(|oldest| {
+            let past = ((self.pods[oldest].timestamp_s + UNSCHEDULABLE_MAX_S) / FLUSH_EVERY_S).floor() + 1.0;
             past * FLUSH_EVERY_S
         });
         [error, flush].into_iter().flatten().reduce(f64::min)
@@ -270,9 +313,15 @@ impl Queue {
             Place::Backoff(key) => drop(self.backing_off_map(&pod).insert(key, uid.clone())),
             Place::Unschedulable => {
                 pod.arrival = self.next_arrival();
-                self.unschedulable.insert(unschedulable_key(&pod), uid.clone());
+                self.unschedulable.insert(waiting_key(&pod), uid.clone());
             }
-            Place::Gated => self.gated_count += 1,
+            Place::Gated => {
+                pod.arrival = self.next_arrival();
+                self.gated_count += 1;
+            }
+        }
+        if pod.is_waiting() {
+            self.waiting.insert(pod.profile, pod.rejectors, waiting_key(&pod), &uid);
         }
         let doubled = self.pods.insert(uid, pod);
         debug_assert!(doubled.is_none(), "a pod is removed from its place before it enters another");
@@ -287,7 +336,7 @@ impl Queue {
     }
 }
 
-/// The unschedulable set is kept in order of arrival, so that what an event moves is moved in a fixed order.
-fn unschedulable_key(pod: &QueuedPod) -> ActiveKey {
+/// Waiting pods are kept in order of arrival, so that what an event moves is moved in a fixed order.
+fn waiting_key(pod: &QueuedPod) -> ActiveKey {
     ActiveKey::new(0, pod.timestamp_s, pod.arrival)
 }

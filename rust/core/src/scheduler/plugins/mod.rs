@@ -3,6 +3,7 @@
 //! Invariant: `make` knows every plugin that the default profile names and that has anything to decide.
 
 mod default_binder;
+mod default_preemption;
 mod dynamic_resources;
 mod image_locality;
 pub mod inter_pod_affinity;
@@ -43,6 +44,7 @@ pub fn make(
 ) -> Result<Option<Box<dyn Plugin>>, SchedulerError> {
     Ok(Some(match name {
         "SchedulingGates" => Box::new(scheduling_gates::SchedulingGates),
+        "DefaultPreemption" => Box::new(default_preemption::DefaultPreemption),
         "NodeUnschedulable" => Box::new(node_unschedulable::NodeUnschedulable::new(symbols)),
         "NodeName" => Box::new(node_name::NodeName),
         "TaintToleration" => Box::new(taint_toleration::TaintToleration::new(profile)),
