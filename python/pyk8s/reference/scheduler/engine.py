@@ -227,15 +227,15 @@ class SchedulerEngine:
         plugins = self._framework_of(pod).plugins.values()
         names = [plugin.name for plugin in plugins if plugin in attempt.rejectors]
         if attempt.is_error:
+            cleared = self._end_nomination(pod)
             self._queue.add_error(queued, self._now_s)
-            return Decision(pod, "error", message=attempt.message, attempts=queued.attempts)
-        victims, cleared = list[PodInfo](), list[PodInfo]()
+            return Decision(pod, "error", message=attempt.message, attempts=queued.attempts, cleared=cleared)
+        victims, cleared = list[PodInfo](), list[PodReference]()
         if found is not None and found.best is not None:
             victims = found.best.victims
             cleared = self._make_room(pod, found.best.node.facts.name, victims)
-        elif pod.nominated_node_name and _ends_nomination(attempt):
-            pod.nominated_node_name, cleared = "", [pod]
-            self._nominate(pod, "")
+        elif _ends_nomination(attempt):
+            cleared = self._end_nomination(pod)
         self._queue.add_unschedulable(queued, attempt.rejectors, self._now_s)
         return Decision(
             pod,
@@ -245,10 +245,18 @@ class SchedulerEngine:
             attempts=queued.attempts,
             nominated_node_name=pod.nominated_node_name,
             victims=[reference(victim) for victim in victims],
-            cleared=[reference(other) for other in cleared],
+            cleared=cleared,
         )
 
-    def _make_room(self, pod: PodInfo, node_name: str, victims: list[PodInfo]) -> list[PodInfo]:
+    def _end_nomination(self, pod: PodInfo) -> list[PodReference]:
+        """No room is being made for the pod any more. Returns the pod, if room was being made."""
+        if not pod.nominated_node_name:
+            return []
+        pod.nominated_node_name = ""
+        self._nominate(pod, "")
+        return [reference(pod)]
+
+    def _make_room(self, pod: PodInfo, node_name: str, victims: list[PodInfo]) -> list[PodReference]:
         """Nominate the pod to the node until its victims have left. Returns the rivals that lose their nomination."""
         rivals = self._cache.nominated_below(node_name, pod)
         for rival in rivals:
@@ -257,7 +265,7 @@ class SchedulerEngine:
         pod.nominated_node_name = node_name
         self._nominate(pod, node_name)
         self._cache.evictions.begin(pod.uid, [victim.uid for victim in victims if not victim.is_deleted])
-        return rivals
+        return [reference(rival) for rival in rivals]
 
     def _assume(self, queued: QueuedPod, attempt: Attempt, node: NodeInfo) -> Decision:
         pod, writes = queued.info, []
