@@ -11,6 +11,7 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from pyk8s.reference.scheduler.evictions import Evictions
+from pyk8s.reference.scheduler.groups import Groups
 from pyk8s.reference.scheduler.images import ImageCounts
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
@@ -26,6 +27,7 @@ class Cache:
         self._pods: dict[str, tuple[PodInfo, str]] = {}
         self._nominated: dict[str, tuple[PodInfo, str]] = {}
         self.evictions = Evictions()
+        self.groups = Groups()
         self._images = ImageCounts()
         self._changed: dict[str, NodeInfo] = {}
 

@@ -8,14 +8,15 @@ Not here: who feeds the engine and writes what it decides (see `pyk8s.scheduler`
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pyk8s.reference.scheduler.cache import Cache
 from pyk8s.reference.scheduler.config import Config
 from pyk8s.reference.scheduler.cycle import Attempt, Cycle
-from pyk8s.reference.scheduler.evaluate import evaluate
+from pyk8s.reference.scheduler.evaluate import dumped, evaluate, told
 from pyk8s.reference.scheduler.event import (
     AssignedPodAdded,
     AssignedPodDeleted,
@@ -28,7 +29,8 @@ from pyk8s.reference.scheduler.event import (
     PodUpdated,
 )
 from pyk8s.reference.scheduler.foreign import ForeignPlugin
-from pyk8s.reference.scheduler.framework import Framework, Refuse, World
+from pyk8s.reference.scheduler.framework import Framework, Plugin, Refuse, World
+from pyk8s.reference.scheduler.groups import INCOMPLETE, key_of, needed_count
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.node_table import Texts
 from pyk8s.reference.scheduler.objects import KINDS, Objects, parse
@@ -100,6 +102,8 @@ class SchedulerEngine:
         self._objects = Objects()
         self._queue = Queue(parsed.initial_backoff_s, parsed.max_backoff_s)
         self._in_flight: dict[str, QueuedPod] = {}
+        self._decided: deque[Decision] = deque()
+        self._failed_groups: set[str] = set()
         self._random = SplitMix64(seed)
         self._start = 0
         self._now_s = 0.0
@@ -145,6 +149,7 @@ class SchedulerEngine:
 
     def _set_bound(self, pod: PodInfo) -> None:
         self._queue.remove(pod.uid)
+        self._cache.groups.add(pod)
         was_assumed = self._in_flight.pop(pod.uid, None) is not None
         old = self._cache.set_pod(pod, pod.node_name)
         self._settle(pod, pod.node_name)
@@ -167,7 +172,9 @@ class SchedulerEngine:
         self._nominate(pod, pod.nominated_node_name)
         if queued is None or queued.info.priority != pod.priority:
             self._queue.remove(pod.uid)
+            self._cache.groups.add(pod)
             self._queue.add(pod, self._now_s, self._framework_of(pod).pre_enqueue(pod, self._world()))
+            self._gather(key_of(pod))
             return
         known, queued.told_node_name = queued.info, told
         self._queue.replace(pod)
@@ -180,6 +187,7 @@ class SchedulerEngine:
         if self._texts is not None:
             self._texts.pods.pop(uid, None)
         self._cache.evictions.seen(uid)
+        self._cache.groups.remove(uid)
         queued = self._queue.remove(uid) or self._in_flight.pop(uid, None)
         if queued is not None:
             self._settle(queued.info, "")
@@ -206,23 +214,98 @@ class SchedulerEngine:
 
     def schedule_one(self, now_s: float) -> Decision | None:
         self.advance(now_s)
-        queued = self._queue.pop()
-        if queued is None:
-            return None
-        pod = queued.info
-        if pod.is_deleted:
-            message = f"skip schedule deleting pod: {pod.namespace}/{pod.name}"
-            self._settle(pod, "")
-            return Decision(pod, "skipped", message=message, attempts=queued.attempts)
+        if not self._decided:
+            queued = self._queue.pop()
+            if queued is None:
+                return None
+            if self._is_grouped(queued.info):
+                self._decided.extend(self._schedule_group(queued))
+            else:
+                self._decided.append(self._schedule_pod(queued))
+        return self._decided.popleft()
+
+    def _schedule_pod(self, queued: QueuedPod) -> Decision:
+        if queued.info.is_deleted:
+            return self._skipped(queued)
+        attempt = self._try(queued.info)
+        if attempt.chosen is None:
+            return self._refused(queued, attempt, attempt.rejectors)
+        return self._assume(queued, attempt, attempt.chosen)
+
+    def _try(self, pod: PodInfo) -> Attempt:
         attempt = self._attempt(pod)
         if attempt.is_drawn:
             self._random.next()
         self._start = (self._start + attempt.examined_count) % max(1, self._cache.node_count)
-        if attempt.chosen is None:
-            return self._refused(queued, attempt)
-        return self._assume(queued, attempt, attempt.chosen)
+        return attempt
 
-    def _refused(self, queued: QueuedPod, attempt: Attempt) -> Decision:
+    def _skipped(self, queued: QueuedPod) -> Decision:
+        pod = queued.info
+        self._settle(pod, "")
+        message = f"skip schedule deleting pod: {pod.namespace}/{pod.name}"
+        return Decision(pod, "skipped", message=message, attempts=queued.attempts)
+
+    def _is_grouped(self, pod: PodInfo) -> bool:
+        return bool(pod.group) and self._framework_of(pod).has("permit", "GangScheduling")
+
+    def _gather(self, key: str) -> None:
+        """A pod has joined the group: let the others go on when it is complete now, or has failed since."""
+        groups, needed = self._cache.groups, needed_count(self._objects, key) if key else None
+        if needed is None or (groups.count(key) != needed and key not in self._failed_groups):
+            return
+        self._failed_groups.discard(key)
+        for uid in groups.members(key):
+            queued = self._queue.get(uid)
+            if queued is not None:
+                self._move_on(queued, self._world())
+
+    def _schedule_group(self, first: QueuedPod) -> list[Decision]:
+        """Place the group's pods one after another; all go back when fewer than needed find a node."""
+        key = key_of(first.info)
+        uids = self._cache.groups.members(key)
+        members = sorted([first, *self._queue.take(uids)], key=lambda queued: queued.key)
+        placed_count = sum(self._cache.pod(uid) is not None for uid in uids)
+        decisions, tried = list[Decision](), list[tuple[QueuedPod, Attempt]]()
+        for queued in members:
+            if queued.info.is_deleted:
+                decisions.append(self._skipped(queued))
+                continue
+            attempt = self._try(queued.info)
+            tried.append((queued, attempt))
+            if attempt.chosen is not None:
+                decisions.append(self._assume(queued, attempt, attempt.chosen))
+                placed_count += decisions[-1].outcome == "scheduled"
+            elif attempt.preemption is not None and attempt.preemption.best is not None:
+                self._cache.nominate(queued.info, attempt.preemption.best.node.facts.name)
+        needed = needed_count(self._objects, key) or 1
+        if placed_count < needed:
+            self._failed_groups.add(key)
+            roomy_count = sum(a.preemption is not None and a.preemption.best is not None for _, a in tried)
+            return self._roll_back(decisions, tried, is_making_room=placed_count + roomy_count >= needed)
+        left = [(queued, attempt) for queued, attempt in tried if attempt.chosen is None]
+        return decisions + [self._refused(queued, attempt, attempt.rejectors) for queued, attempt in left]
+
+    def _roll_back(
+        self, decisions: list[Decision], tried: list[tuple[QueuedPod, Attempt]], *, is_making_room: bool
+    ) -> list[Decision]:
+        """The group stays together: what some of its pods had got is free again."""
+        for queued, attempt in reversed(tried):
+            if self._in_flight.pop(queued.info.uid, None) is not None:
+                self._unreserve(queued.info)
+                self._cache.remove_pod(queued.info.uid)
+                attempt.rejectors = {self._framework_of(queued.info).plugins["GangScheduling"]}
+                attempt.chosen, attempt.message = None, INCOMPLETE
+            elif is_making_room:
+                continue
+            attempt.preemption = None
+            self._cache.nominate(queued.info, queued.info.nominated_node_name)
+        rejectors = set[Plugin]().union(*(attempt.rejectors for _, attempt in tried))
+        kept = [decision for decision in decisions if decision.outcome != "scheduled"]
+        done = {decision.uid for decision in kept}
+        return kept + [self._refused(q, a, rejectors) for q, a in tried if q.info.uid not in done]
+
+    def _refused(self, queued: QueuedPod, attempt: Attempt, rejectors: set[Plugin]) -> Decision:
+        """``rejectors``: the plugins whose hopes may bring the pod back."""
         pod, found = queued.info, attempt.preemption
         plugins = self._framework_of(pod).plugins.values()
         names = [plugin.name for plugin in plugins if plugin in attempt.rejectors]
@@ -236,7 +319,7 @@ class SchedulerEngine:
             cleared = self._make_room(pod, found.best.node.facts.name, victims)
         elif _ends_nomination(attempt):
             cleared = self._end_nomination(pod)
-        self._queue.add_unschedulable(queued, attempt.rejectors, self._now_s)
+        self._queue.add_unschedulable(queued, rejectors, self._now_s)
         return Decision(
             pod,
             "unschedulable",
@@ -275,7 +358,7 @@ class SchedulerEngine:
                 self._unreserve(pod)
                 attempt.message, attempt.rejectors = reserved.message, {plugin}
                 attempt.is_error = reserved.code == "Error"
-                return self._refused(queued, attempt)
+                return self._refused(queued, attempt, attempt.rejectors)
             writes += reserved
         self._cache.set_pod(replace(pod, node_name=node.facts.name), node.facts.name)
         self._settle(pod, node.facts.name)
@@ -333,7 +416,7 @@ class SchedulerEngine:
             self._queue.advance(now_s)
 
     def next_deadline_s(self) -> float | None:
-        return self._queue.next_deadline_s(self._now_s)
+        return self._now_s if self._decided else self._queue.next_deadline_s(self._now_s)
 
     def evaluate(self, pod: bytes) -> bytes:
         info = PodInfo.parse(pod)
@@ -347,6 +430,41 @@ class SchedulerEngine:
             self._texts.pods.pop(info.uid)
             if known is not None:
                 self._texts.pods[info.uid] = known
+
+    def evaluate_group(self, pods: Sequence[bytes]) -> bytes:
+        infos = [PodInfo.parse(pod) for pod in pods]
+        key = key_of(infos[0]) if infos else ""
+        needed = needed_count(self._objects, key) if key else 1
+        placed_count = sum(self._cache.pod(uid) is not None for uid in self._cache.groups.members(key))
+        if needed is None or placed_count + len(infos) < needed:
+            return dumped({"result": "waiting", "pods": []})
+        state, start = self._random.state, self._start
+        tried = [self._place_for_now(info) for info in infos]
+        for info, attempt in zip(infos, tried, strict=True):
+            if attempt.chosen is not None:
+                self._unreserve(info)
+                self._cache.remove_pod(info.uid)
+        self._random.state, self._start = state, start
+        is_bound = placed_count + sum(attempt.chosen is not None for attempt in tried) >= needed
+        for attempt in tried:
+            if attempt.chosen is not None and not is_bound:
+                attempt.chosen, attempt.message = None, INCOMPLETE
+        result = "bound" if is_bound else "unschedulable"
+        return dumped({"result": result, "pods": [told(attempt) for attempt in tried]})
+
+    def _place_for_now(self, pod: PodInfo) -> Attempt:
+        attempt = self._try(pod)
+        if attempt.chosen is None:
+            return attempt
+        for plugin in self._framework_of(pod).at("reserve"):
+            reserved = plugin.reserve(pod, attempt.chosen, attempt.states.get(plugin), self._world())
+            if isinstance(reserved, Refuse):
+                self._unreserve(pod)
+                attempt.chosen, attempt.message = None, reserved.message
+                return attempt
+        node_name = attempt.chosen.facts.name
+        self._cache.set_pod(replace(pod, node_name=node_name), node_name)
+        return attempt
 
     def counts(self) -> dict[str, int]:
         return {

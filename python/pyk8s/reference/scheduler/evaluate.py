@@ -7,11 +7,22 @@ Not here: keeping attempts that have happened.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from pyk8s.reference.scheduler.cycle import Attempt
 
+Json = dict[str, Any]
+
 
 def evaluate(attempt: Attempt) -> bytes:
+    return dumped(told(attempt))
+
+
+def dumped(answer: Json) -> bytes:
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def told(attempt: Attempt) -> Json:
     """One JSON object: chosen, message, feasible, rejected, skippedFilters, raw, weighted, final, preemption."""
     rejected = [
         {
@@ -25,7 +36,7 @@ def evaluate(attempt: Attempt) -> bytes:
     for nodes, names, rejection in attempt.ruled_out:
         row = {"plugin": names, "code": rejection.code, "reasons": rejection.reasons, "stage": "PreFilter"}
         rejected += [{"node": node.facts.name, **row} for node in nodes]
-    answer = {
+    return {
         "chosen": attempt.chosen.facts.name if attempt.chosen else None,
         "message": attempt.message,
         "feasible": [node.facts.name for node in attempt.feasible],
@@ -36,4 +47,3 @@ def evaluate(attempt: Attempt) -> bytes:
         "final": attempt.totals,
         "preemption": attempt.preemption.told() if attempt.preemption is not None else None,
     }
-    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()

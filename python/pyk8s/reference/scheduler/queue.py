@@ -8,6 +8,7 @@ Not here: what plugins hope for (the caller asks them), pods whose binding is un
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -75,6 +76,14 @@ class Queue:
 
     def remove(self, uid: str) -> QueuedPod | None:
         return self._pods.pop(uid, None)
+
+    def take(self, uids: Iterable[str]) -> list[QueuedPod]:
+        """Those of the pods that are not gated, in the order of the active queue, to be tried now."""
+        found = [self._pods[uid] for uid in uids if uid in self._pods and self._pods[uid].place != "gated"]
+        for pod in found:
+            self.remove(pod.info.uid)
+            pod.attempts += 1
+        return sorted(found, key=lambda p: p.key)
 
     def pop(self) -> QueuedPod | None:
         """The next pod to try: the first active one, else the first that backs off after a refusal."""

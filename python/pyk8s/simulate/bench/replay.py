@@ -217,11 +217,16 @@ class Replay:
         pods = {_key(pod): _live("pods", pod) for pod in step["pods"]}
         told = json.loads(self.engine.evaluate_group([_bytes(pod) for pod in pods.values()]))
         answer = {"result": told["result"], "pods": [_answer(each) for each in told["pods"]]}
-        for placed in step["force"]["order"]:
-            pod = pods[placed["pod"]]
-            if step["force"]["result"] == "bound" and "chosen" in placed:
-                self._pods[_key(pod)] = pod
-                self._bind(step, pod, placed["chosen"])
+        if step["force"]["result"] == "bound":
+            answer["pods"] = [self._member(step, pods[placed["pod"]], placed) for placed in step["force"]["order"]]
+        return answer
+
+    def _member(self, step: Json, pod: Json, placed: Json) -> Json:
+        """One pod of a group that was placed: those before it are where they were recorded."""
+        answer = self._decide(pod)
+        if "chosen" in placed:
+            self._pods[_key(pod)] = pod
+            self._bind(step, pod, placed["chosen"])
         return answer
 
     def _batch(self) -> Iterator[Json]:

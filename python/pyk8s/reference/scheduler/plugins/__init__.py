@@ -8,6 +8,7 @@ from __future__ import annotations
 from pyk8s.reference.scheduler.framework import Plugin
 from pyk8s.reference.scheduler.plugins.default_preemption import DefaultPreemption
 from pyk8s.reference.scheduler.plugins.dynamic_resources import DynamicResources
+from pyk8s.reference.scheduler.plugins.gang_scheduling import GangScheduling
 from pyk8s.reference.scheduler.plugins.image_locality import ImageLocality
 from pyk8s.reference.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from pyk8s.reference.scheduler.plugins.node_affinity import NodeAffinity
@@ -46,5 +47,6 @@ KINDS: dict[str, type[Plugin]] = {
         VolumeBinding,
         VolumeZone,
         DefaultPreemption,
+        GangScheduling,
     )
 }
