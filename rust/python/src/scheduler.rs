@@ -174,6 +174,12 @@ impl PySchedulerEngine {
         Ok(PyBytes::new(py, &answer))
     }
 
+    fn evaluate_group<'py>(&self, py: Python<'py>, pods: Vec<Vec<u8>>) -> PyResult<Bound<'py, PyBytes>> {
+        let pods: Vec<&[u8]> = pods.iter().map(Vec::as_slice).collect();
+        let answer = self.with(py, |engine| engine.evaluate_group(&pods)).map_err(|e| raised(py, e))?;
+        Ok(PyBytes::new(py, &answer))
+    }
+
     fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let (queue, node_count, bound_count, assumed_count) = self.with(py, |engine| {
             (engine.counts(), engine.node_count(), engine.bound_count(), engine.assumed_count())

@@ -299,10 +299,11 @@ class SchedulerEngine:
                 continue
             attempt.preemption = None
             self._cache.nominate(queued.info, queued.info.nominated_node_name)
-        rejectors = set[Plugin]().union(*(attempt.rejectors for _, attempt in tried))
         kept = [decision for decision in decisions if decision.outcome != "scheduled"]
         done = {decision.uid for decision in kept}
-        return kept + [self._refused(q, a, rejectors) for q, a in tried if q.info.uid not in done]
+        left = [(queued, attempt) for queued, attempt in tried if queued.info.uid not in done]
+        rejectors = set[Plugin]().union(*(attempt.rejectors for _, attempt in left))
+        return kept + [self._refused(queued, attempt, rejectors) for queued, attempt in left]
 
     def _refused(self, queued: QueuedPod, attempt: Attempt, rejectors: set[Plugin]) -> Decision:
         """``rejectors``: the plugins whose hopes may bring the pod back."""

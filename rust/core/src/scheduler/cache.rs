@@ -7,6 +7,7 @@
 //! Not here: pending pods (see `queue`).
 
 use super::evictions::Evictions;
+use super::groups::Groups;
 use super::images::ImageCounts;
 use super::index::{Change, ChangeLog};
 use super::interner::{Symbol, EMPTY};
@@ -40,6 +41,7 @@ pub struct Cache {
     nominated: FxHashMap<Symbol, Vec<Arc<PodInfo>>>,
     nominations: FxHashMap<Arc<str>, Symbol>,
     pub evictions: Evictions,
+    pub groups: Groups,
     /// Nodes with pods that have affinity terms of any kind.
     with_affinity: BTreeSet<Slot>,
     /// How many pods on nodes have which priority.

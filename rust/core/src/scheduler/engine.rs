@@ -11,21 +11,22 @@ use super::evaluate;
 use super::event::ClusterEvent;
 use super::foreign::ForeignPlugins;
 use super::framework::{Code, Framework, World};
+use super::groups;
 use super::index::{Answer, Index, Refused};
 use super::interner::{Interner, Symbol, EMPTY};
 use super::node::NodeFacts;
 use super::node_table::SharedTexts;
 use super::objects::{self, Objects};
-use super::plugins::{self, ActiveKey};
+use super::plugins::{self, gang_scheduling, ActiveKey};
 use super::pod::{PodInfo, Shapes};
 use super::preemption::{post_filter, Preemption};
 use super::queue::{Backoff, Queue, QueueCounts, QueuedPod};
 use super::random::SplitMix64;
 use super::template::Templates;
-use super::waiting::bits;
 use super::SchedulerError;
-use rustc_hash::FxHashMap;
-use serde_json::Value;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde_json::{json, Value};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 const TOPOLOGY_LABELS: [&str; 2] = ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"];
@@ -118,6 +119,10 @@ pub struct SchedulerEngine {
     in_flight: FxHashMap<Arc<str>, QueuedPod>,
     /// Labels that a node hands on to its pods, as the admission plugin PodTopologyLabels does.
     topology_keys: [Symbol; 2],
+    /// What is decided of a group and not yet told.
+    decided: VecDeque<Decision>,
+    /// Groups that did not fit since a pod last joined them.
+    failed_groups: FxHashSet<String>,
     random: SplitMix64,
     start: usize,
     now_s: f64,
@@ -134,6 +139,12 @@ macro_rules! world {
         }
     };
 }
+
+mod group_cycle;
+mod nomination;
+mod waking;
+
+use nomination::{ends_nomination, with_nomination};
 
 impl SchedulerEngine {
     /// `config`: a compiled configuration, empty for the defaults. `is_indexed`: false looks at every node each time.
@@ -167,6 +178,8 @@ impl SchedulerEngine {
             objects: Objects::default(),
             queue: Queue::new(backoff),
             in_flight: FxHashMap::default(),
+            decided: VecDeque::new(),
+            failed_groups: FxHashSet::default(),
             random: SplitMix64::new(seed),
             start: 0,
             now_s: 0.0,
@@ -241,6 +254,7 @@ impl SchedulerEngine {
 
     fn set_bound(&mut self, pod: Arc<PodInfo>) {
         self.queue.remove(&pod.uid);
+        self.cache.groups.add(&pod);
         let was_assumed = self.in_flight.remove(&pod.uid).is_some();
         let old = self.cache.set_pod(pod.clone(), pod.node_name);
         self.settle(&pod, pod.node_name);
@@ -273,8 +287,11 @@ impl SchedulerEngine {
             Some(queued) if queued.info.priority == pod.priority => queued.info.clone(),
             _ => {
                 self.queue.remove(&pod.uid);
+                self.cache.groups.add(&pod);
                 let gate = self.frameworks[profile].pre_enqueue(&pod, &world!(self));
-                return self.queue.add(pod, profile, self.now_s, gate);
+                let group = groups::key_of(&pod);
+                self.queue.add(pod, profile, self.now_s, gate);
+                return self.gather(&group);
             }
         };
         self.queue.set_told_node_name(&pod.uid, told);
@@ -292,26 +309,11 @@ impl SchedulerEngine {
             texts.write().expect(UNBROKEN).remove_pod(uid);
         }
         self.cache.evictions.seen(uid);
+        self.cache.groups.remove(uid);
         if let Some(queued) = self.queue.remove(uid).or_else(|| self.in_flight.remove(uid)) {
             self.settle(&queued.info, EMPTY);
         }
         self.release(uid);
-    }
-
-    /// Makes room for the pod on the node, the empty name for none; what it held elsewhere is free for those who wait.
-    fn nominate(&mut self, pod: &Arc<PodInfo>, node_name: Symbol) {
-        if let Some((before, _)) = self.cache.nominate(pod, node_name).filter(|(_, name)| *name != node_name)
-        {
-            self.wake(&ClusterEvent::AssignedPodDeleted { pod: &before });
-        }
-    }
-
-    /// The pod needs no room made for it any more: it is on this node, or nowhere.
-    fn settle(&mut self, pod: &Arc<PodInfo>, node_name: Symbol) {
-        self.cache.evictions.end(&pod.uid);
-        if let Some((before, _)) = self.cache.nominate(pod, EMPTY).filter(|(_, name)| *name != node_name) {
-            self.wake(&ClusterEvent::AssignedPodDeleted { pod: &before });
-        }
     }
 
     /// Frees what the pod holds, and tells those who wait for it.
@@ -324,23 +326,48 @@ impl SchedulerEngine {
     /// Takes the next pod and decides. A scheduled pod is assumed on its node from then on.
     pub fn schedule_one(&mut self, now_s: f64) -> Option<Decision> {
         self.advance(now_s);
-        let queued = self.queue.pop()?;
-        if queued.info.is_deleted {
-            self.settle(&queued.info, EMPTY);
-            let pod = &queued.info;
-            let message = format!("skip schedule deleting pod: {}/{}", pod.namespace, pod.name);
-            return Some(Decision { message, ..Decision::of(&queued, Outcome::Skipped) });
+        if let Some(decision) = self.decided.pop_front() {
+            return Some(decision);
         }
-        let attempt = self.attempt(&queued.info);
+        let queued = self.queue.pop()?;
+        if !self.is_grouped(&queued.info) {
+            return Some(self.schedule_pod(queued));
+        }
+        self.decided = self.schedule_group(queued).into();
+        self.decided.pop_front()
+    }
+
+    fn schedule_pod(&mut self, queued: QueuedPod) -> Decision {
+        if queued.info.is_deleted {
+            return self.skipped(queued);
+        }
+        let attempt = self.try_pod(&queued.info);
+        let rejectors = attempt.rejectors;
+        match attempt.chosen {
+            Some(slot) => self.assume(queued, attempt, slot),
+            None if attempt.is_error => self.failed(queued, attempt.message),
+            None => self.refused(queued, attempt, rejectors),
+        }
+    }
+
+    fn try_pod(&mut self, pod: &PodInfo) -> Attempt {
+        let attempt = self.attempt(pod);
+        self.move_luck(&attempt);
+        attempt
+    }
+
+    fn move_luck(&mut self, attempt: &Attempt) {
         if attempt.is_drawn {
             self.random.next();
         }
         self.start = (self.start + attempt.examined_count) % self.cache.node_count().max(1);
-        Some(match attempt.chosen {
-            Some(slot) => self.assume(queued, attempt, slot),
-            None if attempt.is_error => self.failed(queued, attempt.message),
-            None => self.refused(queued, attempt),
-        })
+    }
+
+    fn skipped(&mut self, queued: QueuedPod) -> Decision {
+        self.settle(&queued.info, EMPTY);
+        let pod = &queued.info;
+        let message = format!("skip schedule deleting pod: {}/{}", pod.namespace, pod.name);
+        Decision { message, ..Decision::of(&queued, Outcome::Skipped) }
     }
 
     /// Up to `max_count` attempts; fewer when no pod is ready.
@@ -387,7 +414,8 @@ impl SchedulerEngine {
         }
     }
 
-    fn refused(&mut self, mut queued: QueuedPod, attempt: Attempt) -> Decision {
+    /// `rejectors`: the plugins whose hopes may bring the pod back.
+    fn refused(&mut self, mut queued: QueuedPod, attempt: Attempt, rejectors: u64) -> Decision {
         let plugins = self.framework_of(&queued.info).names(attempt.rejectors);
         let (mut victims, mut cleared) = (Vec::new(), Vec::new());
         if let Some(best) = attempt.preemption.as_ref().and_then(Preemption::best) {
@@ -405,7 +433,7 @@ impl SchedulerEngine {
             cleared,
             ..Decision::of(&queued, Outcome::Unschedulable)
         };
-        self.queue.add_unschedulable(queued, attempt.rejectors, self.now_s);
+        self.queue.add_unschedulable(queued, rejectors, self.now_s);
         decision
     }
 
@@ -417,41 +445,13 @@ impl SchedulerEngine {
         decision
     }
 
-    /// No room is being made for the pod any more. Returns the pod, if room was being made.
-    fn end_nomination(&mut self, queued: &mut QueuedPod) -> Vec<PodReference> {
-        if queued.info.nominated_node_name == EMPTY {
-            return Vec::new();
-        }
-        queued.info = with_nomination(queued.info.clone(), EMPTY);
-        self.nominate(&queued.info, EMPTY);
-        vec![reference(&queued.info)]
-    }
-
-    /// Nominates the pod to the node until its victims have left. Returns the rivals that lose their nomination.
-    fn make_room(
-        &mut self,
-        queued: &mut QueuedPod,
-        node_name: Symbol,
-        victims: &[Arc<PodInfo>],
-    ) -> Vec<PodReference> {
-        let rivals = self.cache.nominated_below(node_name, &queued.info);
-        for rival in &rivals {
-            self.cache.nominate(rival, EMPTY);
-            self.queue.replace(with_nomination(rival.clone(), EMPTY));
-        }
-        queued.info = with_nomination(queued.info.clone(), node_name);
-        self.nominate(&queued.info, node_name);
-        let staying = victims.iter().filter(|victim| !victim.is_deleted).map(|victim| victim.uid.clone());
-        self.cache.evictions.begin(&queued.info.uid, staying);
-        rivals.iter().map(|rival| reference(rival)).collect()
-    }
-
     fn assume(&mut self, queued: QueuedPod, attempt: Attempt, slot: Slot) -> Decision {
         let writes = match self.reserve(&queued.info, &attempt, slot) {
             Ok(writes) => writes,
             Err((_, Code::Error, message)) => return self.failed(queued, message),
             Err((plugin, _, message)) => {
-                return self.refused(queued, Attempt { message, rejectors: 1 << plugin, ..attempt });
+                let rejectors = 1 << plugin;
+                return self.refused(queued, Attempt { message, rejectors, ..attempt }, rejectors);
             }
         };
         let node = self.cache.info(slot).facts.name;
@@ -536,14 +536,6 @@ impl SchedulerEngine {
         true
     }
 
-    fn stop_evicting(&mut self, uid: &str) -> bool {
-        let was_waiting = self.cache.evictions.end(uid);
-        if was_waiting {
-            self.move_on(uid);
-        }
-        was_waiting
-    }
-
     /// Moves time on: backoffs end, waits of five minutes end.
     pub fn advance(&mut self, now_s: f64) {
         if now_s > self.now_s {
@@ -554,7 +546,11 @@ impl SchedulerEngine {
 
     /// When `schedule_one` should next be called; None when only an event can bring work.
     pub fn next_deadline_s(&self) -> Option<f64> {
-        self.queue.next_deadline_s(self.now_s)
+        if self.decided.is_empty() {
+            self.queue.next_deadline_s(self.now_s)
+        } else {
+            Some(self.now_s)
+        }
     }
 
     /// How the pod would fare now, node by node, as JSON. Changes nothing.
@@ -604,63 +600,10 @@ impl SchedulerEngine {
     fn framework_of(&self, pod: &PodInfo) -> &Framework {
         &self.frameworks[self.program_of(pod)]
     }
-
-    /// Moves the waiting pods for which a plugin that refused them hopes for this event.
-    fn wake(&mut self, event: &ClusterEvent) {
-        let (world, waiting) = (world!(self), self.queue.waiting());
-        let mut moved: Vec<(ActiveKey, Arc<str>)> = Vec::new();
-        for (profile, framework) in self.frameworks.iter().enumerate() {
-            for index in waiting.plugins(profile) {
-                let plugin = &framework.plugins[index];
-                if plugin.hoped_for() & event.kind() == 0 {
-                    continue;
-                }
-                let hopes = |uid: &Arc<str>| plugin.hint(&self.queue.pod(uid).info, event, &world);
-                let pods = waiting.pods(profile, index).iter().filter(|(_, uid)| hopes(uid));
-                moved.extend(pods.map(|(key, uid)| (*key, uid.clone())));
-            }
-        }
-        moved.sort_unstable();
-        moved.dedup();
-        for (_, uid) in moved {
-            self.move_on(&uid);
-        }
-    }
-
-    /// Whether a plugin that refused the waiting pod hopes for the event.
-    fn is_hopeful(&self, uid: &str, event: &ClusterEvent) -> bool {
-        let (queued, world) = (self.queue.pod(uid), world!(self));
-        let plugins = &self.frameworks[queued.profile].plugins;
-        bits(queued.rejectors).any(|index| plugins[index].hint(&queued.info, event, &world))
-    }
-
-    /// Lets a waiting pod be tried again, unless a PreEnqueue plugin holds it back.
-    fn move_on(&mut self, uid: &str) {
-        let Some(queued) = self.queue.get(uid) else { return };
-        match self.frameworks[queued.profile].pre_enqueue(&queued.info, &world!(self)) {
-            None => self.queue.move_on(uid, self.now_s),
-            Some(gate) => self.queue.hold(uid, gate),
-        }
-    }
 }
 
 fn reference(pod: &PodInfo) -> PodReference {
     (pod.namespace.to_string(), pod.name.to_string(), pod.uid.to_string())
-}
-
-fn with_nomination(mut pod: Arc<PodInfo>, node_name: Symbol) -> Arc<PodInfo> {
-    if pod.nominated_node_name != node_name {
-        Arc::make_mut(&mut pod).nominated_node_name = node_name;
-    }
-    pod
-}
-
-/// True unless the attempt leaves the question open: preemption was not looked at, or must wait.
-fn ends_nomination(attempt: &Attempt) -> bool {
-    match &attempt.preemption {
-        Some(found) => found.not_eligible.is_none(),
-        None => attempt.is_error || !attempt.is_planned || attempt.chosen.is_some(),
-    }
 }
 
 fn unreserve(framework: &Framework, pod: &PodInfo, objects: &mut Objects) {

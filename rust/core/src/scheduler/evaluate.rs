@@ -3,7 +3,7 @@
 //! Always true: the same cycle as a real attempt, so what it says is what would happen.
 //! Not here: keeping attempts that have happened.
 
-use super::cycle::{Cycle, Luck, Trace};
+use super::cycle::{Attempt, Cycle, Luck, Trace};
 use super::framework::{Framework, World};
 use super::pod::PodInfo;
 use super::preemption::post_filter;
@@ -17,6 +17,17 @@ pub fn evaluate(
     world: &World,
     luck: Luck,
 ) -> Vec<u8> {
+    told(cycle, pod, framework, world, luck).1.to_string().into_bytes()
+}
+
+/// The attempt, and all there is to tell of it.
+pub fn told(
+    cycle: &mut Cycle,
+    pod: &PodInfo,
+    framework: &Framework,
+    world: &World,
+    luck: Luck,
+) -> (Attempt, Value) {
     let mut trace = Trace::default();
     let mut attempt = cycle.run(pod, framework, world, luck, Some(&mut trace));
     post_filter(&mut attempt, pod, framework, world, luck.draw);
@@ -54,5 +65,5 @@ pub fn evaluate(
         "final": trace.totals,
         "preemption": attempt.preemption.as_ref().map(|found| found.told(world)),
     });
-    answer.to_string().into_bytes()
+    (attempt, answer)
 }

@@ -25,6 +25,7 @@ mod event;
 mod evictions;
 mod foreign;
 mod framework;
+mod groups;
 mod images;
 mod index;
 mod interner;

@@ -52,6 +52,11 @@ pub struct QueuedPod {
 }
 
 impl QueuedPod {
+    /// Its position in the active queue.
+    pub fn key(&self) -> ActiveKey {
+        ActiveKey::new(self.info.priority, self.timestamp_s, self.arrival)
+    }
+
     /// For an event.
     fn is_waiting(&self) -> bool {
         matches!(self.place, Place::Unschedulable | Place::Gated)
@@ -169,6 +174,15 @@ impl Queue {
             self.waiting.remove(pod.profile, pod.rejectors, waiting_key(&pod));
         }
         Some(pod)
+    }
+
+    /// Those of the pods that are not gated, to be tried now.
+    pub fn take(&mut self, uids: &[Arc<str>]) -> Vec<QueuedPod> {
+        let is_free = |uid: &&Arc<str>| self.pods.get(*uid).is_some_and(|pod| pod.place != Place::Gated);
+        let free: Vec<&Arc<str>> = uids.iter().filter(is_free).collect();
+        let mut taken: Vec<QueuedPod> = free.into_iter().filter_map(|uid| self.remove(uid)).collect();
+        taken.iter_mut().for_each(|pod| pod.attempts += 1);
+        taken
     }
 
     /// The next pod to try: the first active one, else the first that backs off after a refusal.

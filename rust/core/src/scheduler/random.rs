@@ -4,7 +4,7 @@
 
 #[derive(Clone, Copy, Debug)]
 pub struct SplitMix64 {
-    state: u64,
+    pub state: u64,
 }
 
 impl SplitMix64 {

@@ -18,7 +18,11 @@ impl Plugin for DefaultPreemption {
         world.cache.evictions.is_waiting(&pod.uid).then(|| MESSAGE.to_owned())
     }
 
-    fn reach(&self, _pod: &PodInfo) -> Reach {
+    fn hoped_for(&self) -> u32 {
+        0
+    }
+
+    fn reach(&self, _pod: &PodInfo) -> Reach<'_> {
         Reach::Nothing
     }
 }

@@ -5,6 +5,7 @@
 mod default_binder;
 mod default_preemption;
 mod dynamic_resources;
+pub mod gang_scheduling;
 mod image_locality;
 pub mod inter_pod_affinity;
 mod node_affinity;
@@ -45,6 +46,7 @@ pub fn make(
     Ok(Some(match name {
         "SchedulingGates" => Box::new(scheduling_gates::SchedulingGates),
         "DefaultPreemption" => Box::new(default_preemption::DefaultPreemption),
+        gang_scheduling::NAME => Box::new(gang_scheduling::GangScheduling),
         "NodeUnschedulable" => Box::new(node_unschedulable::NodeUnschedulable::new(symbols)),
         "NodeName" => Box::new(node_name::NodeName),
         "TaintToleration" => Box::new(taint_toleration::TaintToleration::new(profile)),

@@ -3,7 +3,7 @@
 use super::normalize_by_max;
 use super::resource_allocation::parse_args;
 use crate::scheduler::cache::Slot;
-use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::event::{kinds, ClusterEvent};
 use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, PreScore, Reach, Rejection, World};
 use crate::scheduler::interner::{Interner, Symbol};
 use crate::scheduler::manifest;
@@ -129,6 +129,10 @@ impl Plugin for NodeAffinity {
 
     fn is_normalizing(&self) -> bool {
         true
+    }
+
+    fn hoped_for(&self) -> u32 {
+        kinds::NODES
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

@@ -1,6 +1,6 @@
 //! NodeDeclaredFeatures: a pod whose spec needs a feature fits only nodes that declare it.
 
-use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::event::{kinds, ClusterEvent};
 use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, Reach, Rejection, World};
 use crate::scheduler::node::{NodeFacts, NodeInfo};
 use crate::scheduler::pod::PodInfo;
@@ -43,6 +43,10 @@ impl Plugin for NodeDeclaredFeatures {
         } else {
             Reach::Facts
         }
+    }
+
+    fn hoped_for(&self) -> u32 {
+        kinds::NODES
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

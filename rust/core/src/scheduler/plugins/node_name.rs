@@ -1,6 +1,6 @@
 //! NodeName: a pod that names its node fits no other.
 
-use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::event::{kinds, ClusterEvent};
 use crate::scheduler::framework::{Code, CycleState, Plugin, Reach, Rejection, World};
 use crate::scheduler::interner::{Symbol, EMPTY};
 use crate::scheduler::node::NodeInfo;
@@ -36,6 +36,10 @@ impl Plugin for NodeName {
         } else {
             Reach::World
         }
+    }
+
+    fn hoped_for(&self) -> u32 {
+        kinds::NODE_ADDED
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

@@ -1,6 +1,6 @@
 //! NodePorts: two pods of one node never share a host port.
 
-use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::event::{kinds, ClusterEvent};
 use crate::scheduler::framework::{Code, CycleState, Plugin, PreFilter, Reach, Rejection, World};
 use crate::scheduler::node::NodeInfo;
 use crate::scheduler::pod::PodInfo;
@@ -40,6 +40,10 @@ impl Plugin for NodePorts {
         } else {
             Reach::Node
         }
+    }
+
+    fn hoped_for(&self) -> u32 {
+        kinds::NODE_ADDED | kinds::ASSIGNED_POD_DELETED
     }
 
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {

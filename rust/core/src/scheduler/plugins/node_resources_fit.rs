@@ -4,7 +4,7 @@
 
 use super::resource_allocation::parse_args;
 use super::scoring_strategy::{Strategy, StrategyArgs};
-use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::event::{kinds, ClusterEvent};
 use crate::scheduler::framework::{Code, CycleState, Plugin, Reach, Reason, Rejection, World};
 use crate::scheduler::interner::{Interner, Symbol};
 use crate::scheduler::node::{NodeFacts, NodeInfo};
@@ -134,6 +134,10 @@ impl Plugin for NodeResourcesFit {
         Reach::Node
     }
 
+    fn hoped_for(&self) -> u32 {
+        kinds::NODES | kinds::ASSIGNED_POD_DELETED | kinds::ASSIGNED_POD_UPDATED
+    }
+
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, world: &World) -> bool {
         match event {
             ClusterEvent::NodeAdded { node } => self.fits_empty(pod, node, world.symbols),
@@ -144,6 +148,10 @@ impl Plugin for NodeResourcesFit {
             ClusterEvent::AssignedPodUpdated { old, pod: shrunk } => {
                 let (before, after) = (&old.shape.requests.requested, &shrunk.shape.requests.requested);
                 self.asked(&pod.shape.requests.spec, before, after).any(|(_, _, was, is)| was > is)
+            }
+            ClusterEvent::PodUpdated { old, pod } => {
+                let (before, after) = (&old.shape.requests.spec, &pod.shape.requests.spec);
+                self.asked(before, before, after).any(|(_, _, was, is)| was > is)
             }
             _ => false,
         }

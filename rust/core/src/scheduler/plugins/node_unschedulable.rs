@@ -1,6 +1,6 @@
 //! NodeUnschedulable: cordoned nodes take only pods that tolerate it.
 
-use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::event::{kinds, ClusterEvent};
 use crate::scheduler::framework::{Code, CycleState, Plugin, Reach, Rejection, World};
 use crate::scheduler::interner::{Interner, EMPTY};
 use crate::scheduler::node::{Effect, NodeFacts, NodeInfo, Taint};
@@ -43,7 +43,16 @@ impl Plugin for NodeUnschedulable {
         Reach::Facts
     }
 
+    fn hoped_for(&self) -> u32 {
+        kinds::NODES
+    }
+
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
-        event.makes_true(|node| self.admits(pod, node))
+        match event {
+            ClusterEvent::PodUpdated { old, pod } => {
+                pod.shape.tolerates(&self.taint) && !old.shape.tolerates(&self.taint)
+            }
+            _ => event.makes_true(|node| self.admits(pod, node)),
+        }
     }
 }

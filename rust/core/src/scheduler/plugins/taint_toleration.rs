@@ -3,7 +3,7 @@
 use super::normalize_by_max;
 use crate::scheduler::cache::Slot;
 use crate::scheduler::config::Profile;
-use crate::scheduler::event::ClusterEvent;
+use crate::scheduler::event::{kinds, ClusterEvent};
 use crate::scheduler::framework::{Code, CycleState, Plugin, Reach, Rejection, World};
 use crate::scheduler::node::{Effect, NodeFacts, NodeInfo};
 use crate::scheduler::pod::{PodInfo, PodShape};
@@ -79,7 +79,14 @@ impl Plugin for TaintToleration {
         true
     }
 
+    fn hoped_for(&self) -> u32 {
+        kinds::NODES
+    }
+
     fn hint(&self, pod: &PodInfo, event: &ClusterEvent, _world: &World) -> bool {
-        event.makes_true(|node| admits(pod, node, self.is_comparing))
+        match event {
+            ClusterEvent::PodUpdated { old, pod } => old.shape.tolerations != pod.shape.tolerations,
+            _ => event.makes_true(|node| admits(pod, node, self.is_comparing)),
+        }
     }
 }
