@@ -84,7 +84,9 @@ def test_node_affinity_operators(
 def test_an_empty_affinity_term_matches_nothing(scheduler_engine: type[SchedulerEngine]) -> None:
     answer = evaluated(scheduler_engine(), [node()], pod(affinity=required()))
 
-    assert answer["message"].startswith("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. ")
+    assert answer["message"].startswith(
+        "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. "
+    )
 
 
 def test_names_narrow_the_nodes_before_any_filter(scheduler_engine: type[SchedulerEngine]) -> None:
