@@ -216,11 +216,20 @@ class EventRecorder:
         self.dropped_count = 0
 
     def event(
-        self, obj: Json, level: EventLevel, reason: str, message: str, *, field_path: str = "", component: str = ""
+        self,
+        obj: Json,
+        level: EventLevel,
+        reason: str,
+        message: str,
+        *,
+        field_path: str = "",
+        component: str = "",
+        more: Json | None = None,
     ) -> None:
         """Record that something happened to ``obj`` (an object with kind and apiVersion, or an ObjectReference).
 
         ``component``: who tells it, when it is not the recorder's own (a scheduler speaks for several profiles).
+        ``more``: further fields of the event, as ``action`` and ``related``.
         """
         if len(self._queue) >= QUEUE_LENGTH_MAX:
             self.dropped_count += 1
@@ -229,6 +238,7 @@ class EventRecorder:
         if component:
             event["source"] = {**self._source, "component": component}
             event["reportingComponent"] = component
+        event |= more or {}
         self._queue.append(event)
         self._readable.set()
 

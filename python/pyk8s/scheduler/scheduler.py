@@ -29,6 +29,7 @@ from pyk8s.scheduler.attempts import Attempts, Seen
 from pyk8s.scheduler.binder import Binder
 from pyk8s.scheduler.binding_cycle import BindingCycle
 from pyk8s.scheduler.configuration.compile import Compiled
+from pyk8s.scheduler.evictor import Evictor
 from pyk8s.scheduler.feed import NodeFeed, PodFeed
 from pyk8s.scheduler.foreign import ForeignPlugins
 from pyk8s.scheduler.object_feed import ObjectFeed, fed_resources, is_served
@@ -88,9 +89,10 @@ class Scheduler:
             self._client, prepare=self._prepare, bind=self._bind, on_bound=self._on_bound, on_failed=self._on_failed
         )
         self._cycle = BindingCycle(plugins, self._binder, on_failed=self._on_failed)
+        self._evictor = Evictor(self._client, self._clock, self._recorder, on_failed=self._on_not_evicted)
         self._reflectors: dict[str, Reflector] = {}
         self._binding: dict[str, Json] = {}
-        self._conditions: deque[tuple[Json, Json]] = deque()
+        self._statuses: deque[tuple[Json, Json]] = deque()
         self._conditions_arrived = asyncio.Event()
 
     async def run(self) -> None:
@@ -127,6 +129,7 @@ class Scheduler:
                 self._reflector(PODS, self._pods, POD_FIELDS).run(),
                 self._binder.run(),
                 self._cycle.run(),
+                self._evictor.run(),
                 self._write_conditions(),
                 self._recorder.run(),
                 self._schedule(),
@@ -208,10 +211,16 @@ class Scheduler:
             self._cycle.begin(pod, decision)
             return
         self._event(pod, "Warning", "FailedScheduling", reports.note(decision.message))
-        if decision.outcome == "unschedulable":
-            self._tell(pod, reason=reports.UNSCHEDULABLE, message=decision.message)
-        elif decision.outcome == "error":
-            self._tell(pod, reason=reports.SCHEDULER_ERROR, message=decision.message)
+        if decision.outcome != "skipped":
+            reason = reports.UNSCHEDULABLE if decision.outcome == "unschedulable" else reports.SCHEDULER_ERROR
+            self._tell(pod, reason=reason, message=decision.message, node_name=decision.nominated_node_name)
+        if decision.victims:
+            self._evictor.begin(pod, decision)
+
+    def _on_not_evicted(self, decision: Decision) -> None:
+        self.engine.advance(self._clock.now_s())
+        self.engine.forget(decision.uid)
+        self._news.set()
 
     async def _prepare(self, decision: Decision) -> None:
         name = self._binding[decision.uid]["spec"].get("schedulerName") or DEFAULT_SCHEDULER
@@ -250,20 +259,24 @@ class Scheduler:
         name = pod["spec"].get("schedulerName") or DEFAULT_SCHEDULER
         self._recorder.event(pod, level, reason, message, component=name)
 
-    def _tell(self, pod: Json, *, reason: str, message: str) -> None:
+    def _tell(self, pod: Json, *, reason: str, message: str, node_name: str = "") -> None:
+        """Why the pod has no node, and the node on which room is being made for it."""
         condition = reports.condition(pod, reason=reason, message=message, now_s=self._clock.now_s())
-        if condition is not None and len(self._conditions) < CONDITIONS_MAX:
-            self._conditions.append((pod, condition))
+        status: Json = {} if condition is None else {"conditions": [condition]}
+        if node_name != ((pod.get("status") or {}).get("nominatedNodeName") or ""):
+            status["nominatedNodeName"] = node_name or None
+        if status and len(self._statuses) < CONDITIONS_MAX:
+            self._statuses.append((pod, status))
             self._conditions_arrived.set()
 
     async def _write_conditions(self) -> None:
         while True:
-            while not self._conditions:
+            while not self._statuses:
                 self._conditions_arrived.clear()
                 await self._conditions_arrived.wait()
-            pod, condition = self._conditions.popleft()
+            pod, status = self._statuses.popleft()
             metadata = pod["metadata"]
-            patch = {"metadata": {"uid": metadata["uid"]}, "status": {"conditions": [condition]}}
+            patch = {"metadata": {"uid": metadata["uid"]}, "status": status}
             try:
                 await self._client.patch(
                     PODS,

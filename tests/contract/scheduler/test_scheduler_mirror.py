@@ -170,7 +170,16 @@ class Mirror(RuleBasedStateMachine):
         self.now_s += seconds
         rust, python = (
             [
-                (d.uid, d.outcome, d.node_name, d.message, list(d.plugins), d.attempts)
+                (
+                    d.uid,
+                    d.outcome,
+                    d.node_name,
+                    d.message,
+                    list(d.plugins),
+                    d.attempts,
+                    d.nominated_node_name,
+                    d.victims,
+                )
                 for d in twin.schedule(self.now_s, max_count)
             ]
             for twin in self.twins
