@@ -172,7 +172,7 @@ def test_a_cluster_keeps_its_scheduler_configuration_from_stop_to_start(home: Ho
     file = tmp_path / "scheduler.yaml"
     file.write_text(
         "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nparallelism: 4\n"
-        "profiles: [{schedulerName: mine}]\n"
+        "profiles: [{schedulerName: mine}]\nleaderElection: {leaderElect: true}\n"
     )
     done = home.pyk8s("up", "--name", "one", "--scheduler-config", str(file))
     home.pyk8s("stop", "--name", "one")
@@ -186,6 +186,7 @@ def test_a_cluster_keeps_its_scheduler_configuration_from_stop_to_start(home: Ho
 
     assert "warning:" in done.stderr
     assert "parallelism is not honoured" in done.stderr
+    assert "leaderElection is not honoured" in done.stderr
 
 
 def test_a_pod_is_explained_and_a_missing_one_exits_with_three(home: Home) -> None:

@@ -383,6 +383,13 @@ def test_what_is_not_honoured_is_named_and_only_that() -> None:
     assert not made.leader_election.is_on
 
 
+def test_an_election_that_the_file_asks_for_is_told_from_the_default() -> None:
+    elections = [compiled(), compiled(leaderElection={}), compiled(leaderElection={"leaseDuration": "20s"})]
+
+    assert [each.leader_election.is_on for each in elections] == [True, True, True]
+    assert [each.leader_election.is_asked for each in elections] == [False, False, True]
+
+
 def test_extenders_filter_and_score_after_the_plugins_and_look_after_their_resources() -> None:
     managed = [{"name": "example.com/a", "ignoredByScheduler": True}, {"name": "example.com/b"}]
 

@@ -85,7 +85,7 @@ def scheduler(
     from pyk8s_server.cluster.scheduler_options import SchedulerOptions
 
     options = SchedulerOptions.read(config, feature_gates, plugin or [])
-    options.warn()
+    options.warn(is_alone=False)
     configuration = options.compiled()
     is_elected = configuration is None or configuration.leader_election.is_on
 

@@ -51,7 +51,7 @@ def up(asked: Asked, *, kubeconfig: str, is_foreground: bool) -> None:
         raise CommandError(f"cluster {asked.name!r} {how}", ExitCode.CONFLICT)
     if asked.durability not in DURABILITIES:
         raise CommandError(f"--durability may be {', '.join(DURABILITIES)}", ExitCode.USAGE)
-    asked.scheduler.warn()
+    asked.scheduler.warn(is_alone=True)
     _on_free_port(lambda: _make(state, asked, kubeconfig, is_foreground=is_foreground), is_port_asked=asked.port > 0)
 
 

@@ -70,12 +70,17 @@ class SchedulerOptions:
         except ValueError as trouble:
             raise CommandError(f"--feature-gates: {trouble}", ExitCode.USAGE) from trouble
 
-    def warn(self) -> None:
-        """Tell what the configuration asks for and nothing heeds."""
+    def warn(self, *, is_alone: bool) -> None:
+        """Tell what the configuration asks for and nothing heeds. ``is_alone``: there is no one else to elect."""
         from pyk8s.cli.output import say
 
         compiled = self.compiled()
-        for warning in compiled.warnings if compiled else ():
+        if compiled is None:
+            return
+        warnings = list(compiled.warnings)
+        if is_alone and compiled.leader_election.is_asked:
+            warnings.append("leaderElection is not honoured: the scheduler of this cluster is the only one")
+        for warning in warnings:
             say(f"warning: {self.source or '--feature-gates'}: {warning}")
 
 

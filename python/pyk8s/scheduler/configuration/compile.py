@@ -48,6 +48,8 @@ class LeaderElection:
     """Whether and by which lease several schedulers choose one."""
 
     is_on: bool = False
+    is_asked: bool = False
+    """True: the file itself asks for it, not kube-scheduler's default."""
     name: str = "kube-scheduler"
     namespace: str = "kube-system"
     lease_duration_s: float = 15.0
@@ -296,6 +298,7 @@ def _leader_election(model: KubeSchedulerConfiguration) -> LeaderElection:
     election = model.leaderElection
     return LeaderElection(
         election.leaderElect,
+        election.leaderElect and bool(election.model_fields_set),
         election.resourceName,
         election.resourceNamespace,
         seconds(election.leaseDuration),
