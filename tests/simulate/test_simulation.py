@@ -215,3 +215,16 @@ def test_a_cluster_without_nodes_is_told_as_kube_scheduler_tells_it() -> None:
     simulation = simulated(scenario(cluster={}, workloads=[SERVICE]))
 
     assert {pod.message for pod in simulation.state.pending.values()} == {"no nodes available to schedule pods"}
+
+
+def test_curves_have_a_bounded_number_of_points_however_long_it_takes() -> None:
+    jobs = {**JOBS, "arrivals": {"every": "1h", "count": 200}, "duration": "10m"}
+
+    series = simulated(scenario(workloads=[jobs], duration=None)).measure.series
+
+    assert 1_000 <= len(series.at_s) <= 2_001
+    assert {len(series.pending), len(series.heat), len(series.utilization["cpu"]), len(series.reasons)} == {
+        len(series.at_s)
+    }
+    gaps = {later - earlier for earlier, later in pairwise(series.at_s[:-1])}
+    assert len(gaps) == 1

@@ -7,7 +7,7 @@ Not here: live clusters (see `live`), running any of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -141,7 +141,3 @@ def decode(gvk: str, obj: Json, *, is_strict: bool = True) -> Json:
         raise ValueError(", ".join(decoded.problems))
     made: Json = orjson.loads(scheme().default(gvk, decoded.value))
     return made
-
-
-Warn = Callable[[str], None]
-"""Where sentences for the user go that are no errors."""

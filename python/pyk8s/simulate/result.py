@@ -45,7 +45,7 @@ def run_plan(
     contenders: Sequence[Contender],
     source: str,
     *,
-    progress: Callable[[str], Progress | None] | None = None,
+    progress: ProgressOf | None = None,
 ) -> Json:
     """The result of a scenario.
 
@@ -109,12 +109,7 @@ def run_one(plan: Plan, contender: Contender, progress: Progress | None = None) 
     return {
         "name": contender.name,
         "summary": summary(simulation),
-        "reasons": [
-            {"reason": reason, "attempts": count}
-            for reason, count in sorted(measure.reasons.items(), key=lambda entry: (-entry[1], entry[0]))[
-                :REASONS_TOLD_MAX
-            ]
-        ],
+        "reasons": [{"reason": reason, "attempts": count} for reason, count in _most(measure.reasons)],
         "series": asdict(measure.series),
         "heat_rows": measure.accounts.row_labels(),
         "nodes": _nodes(simulation),

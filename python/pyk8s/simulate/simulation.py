@@ -18,7 +18,7 @@ from pyk8s.core.scheduler_interface import Decision, SchedulerEngine
 from pyk8s.simulate.claims import Claims
 from pyk8s.simulate.cluster_state import ClusterState, SimulatedNode, SimulatedPod
 from pyk8s.simulate.daemons import wants_node
-from pyk8s.simulate.measure import SAMPLES_DEFAULT, Measurement
+from pyk8s.simulate.measure import SAMPLES_DEFAULT, SAMPLES_MAX, Measurement
 from pyk8s.simulate.nodes import NodeShape
 from pyk8s.simulate.plan import Plan
 from pyk8s.simulate.pod_shape import PodShape
@@ -164,6 +164,9 @@ class Simulation:
         self.engine.advance(moment_s)
 
     def _sample(self) -> None:
+        if len(self.measure.series.at_s) >= SAMPLES_MAX:
+            self.measure.series.thin()
+            self._sample_s *= 2
         self.measure.sample(self._next_sample_s)
         self._next_sample_s += self._sample_s
 
