@@ -171,7 +171,10 @@ impl Plugin for DynamicResources {
     ) -> Result<Vec<Value>, (Code, String)> {
         let Some(state) = state_of::<ClaimState>(state) else { return Ok(Vec::new()) };
         let found = state.found_on(node.facts.name);
-        let mut allocations = found.iter().flat_map(|found| found.iter());
+        let mine = |key: &str| {
+            let mut allocations = found.iter().flat_map(|found| found.iter());
+            allocations.find(|a| a.requests.claim == key).expect("Filter allocated every claim that was not")
+        };
         let mut writes = Vec::new();
         for claim in state.claims.iter() {
             let Some(object) = objects.get(KIND, &claim.key).cloned() else {
@@ -180,10 +183,9 @@ impl Plugin for DynamicResources {
             if claim.requests.is_none() && is_reserved_for(&object, pod) {
                 continue;
             }
-            let allocation = claim.requests.as_ref().map(|_| {
-                let mine = allocations.next().expect("Filter allocated every claim that was not, in order");
-                allocation_status(mine, symbols.text(node.facts.name))
-            });
+            let node_name = symbols.text(node.facts.name);
+            let is_new = claim.requests.is_some();
+            let allocation = is_new.then(|| allocation_status(mine(&claim.key), node_name));
             writes.extend(reserved(&object, pod, allocation, objects));
         }
         Ok(writes)
