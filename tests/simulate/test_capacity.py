@@ -119,6 +119,13 @@ def test_what_is_there_already_is_used_first(tmp_path: Path) -> None:
     assert found["pools"][0]["nodes"] == {"more": 2}
 
 
+def test_jobs_need_their_room_at_once_however_short_they_are(tmp_path: Path) -> None:
+    short = workload("Job", "short", {"cpu": "2"}, parallelism=6)
+    short["spec"]["template"]["metadata"]["annotations"] = {"pyk8s.io/run-seconds": "10"}
+
+    assert answer(tmp_path, [short], "small:cpu=4,memory=16Gi")["pools"][0]["nodes"] == {"small": 3}
+
+
 def test_limits_stand_for_requests_that_are_missing(tmp_path: Path) -> None:
     web = workload("Deployment", "web", {}, replicas=2)
     web["spec"]["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "3"}}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,10 @@ def question_plan(existing: Manifests, pools: Sequence[Pool], *, app: Sequence[P
     builder.add_priority_classes([*existing.priority_classes, *new.priority_classes])
     builder.add_existing(existing)
     builder.add_new(new)
-    return builder.finish()
+    plan = builder.finish()
+    # Identity matters to the pods that are there already, and those have no duration.
+    plan.workloads[:] = [replace(one, duration=None) if one.duration else one for one in plan.workloads]
+    return plan
 
 
 def parse_pool(text: str, number: int) -> Pool:
