@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,10 +14,12 @@ from typing import Any
 
 import pytest
 from pyk8s import core
+from pyk8s.api.clock import SystemClock
 from pyk8s.client.well_known import NODES, PODS
 from pyk8s.scheduler import Scheduler
 from pyk8s.scheduler.configuration import Compiled, ConfigurationError, compile_configuration
 from pyk8s.scheduler.foreign import ForeignPlugins
+from pyk8s_server.cluster.certificates import Authority
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kubelet"))
 
@@ -29,7 +33,7 @@ POINTS = {"multiPoint": {"disabled": [{"name": "DefaultPreemption"}, {"name": "D
 class Service:
     """An extender: answers each verb by a function of what it was sent, and remembers that."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Callable[[Json], Any]] = {}
         self.asked: list[tuple[str, Json]] = []
         service = self
@@ -51,6 +55,8 @@ class Service:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
@@ -194,6 +200,32 @@ def test_one_that_is_not_there_fails_the_attempt(service: Service) -> None:
 
     assert decision.outcome == "error"
     assert "ConnectionRefusedError" in decision.message
+
+
+def test_https_trusts_the_authority_that_the_file_names_and_no_other(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, SystemClock().now_s())
+    server = authority.server(("127.0.0.1",))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.certificate_path, server.key_path)
+    ca_data = b64encode(authority.pair.certificate.encode()).decode()
+    service = Service(context)
+    service.answers["filter"] = lambda body: {"nodenames": body["nodenames"]}
+
+    def outcome(**tls: Any) -> str:
+        url = service.url.replace("http:", "https:")
+        extender = {"urlPrefix": url, "filterVerb": "filter", "nodeCacheCapable": True, "enableHTTPS": True}
+        file = {**HEAD, "extenders": [{**extender, "tlsConfig": tls}]}
+        engine = engine_of(compile_configuration(file, calls_extenders=True), "a")
+        engine.set_pod(asking())
+        (decision,) = engine.schedule(0.0)
+        return str(decision.outcome)
+
+    try:
+        outcomes = [outcome(caData=ca_data), outcome(caFile=str(authority.pair.certificate_path)), outcome()]
+    finally:
+        service.close()
+
+    assert outcomes == ["scheduled", "scheduled", "error"]
 
 
 def test_an_extender_without_a_usable_url_is_refused(service: Service) -> None:
