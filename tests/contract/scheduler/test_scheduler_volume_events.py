@@ -151,6 +151,21 @@ def test_what_the_api_says_later_counts(scheduler_engine: Engine) -> None:
     assert sorted(nodes) == ["a", "b"]
 
 
+def test_preempting_the_user_of_a_claim_for_one_pod_frees_it(scheduler_engine: Engine) -> None:
+    engine = fill(
+        scheduler_engine(),
+        [node()],
+        PersistentVolume=[volume("pv", claimRef=for_claim("one"))],
+        PersistentVolumeClaim=[claim("one", "pv", accessModes=["ReadWriteOncePod"])],
+    )
+    engine.set_pod(json.dumps(pod("low", *using("one"), node_name="n")).encode())
+
+    decision = scheduled(engine, pod("high", *using("one"), priority=1000))
+
+    assert decision.nominated_node_name == "n"
+    assert list(decision.victims) == [("default", "low", "uid-low")]
+
+
 SINGLE = claim("one", "pv", accessModes=["ReadWriteOncePod"])
 PV = volume("pv", claimRef=for_claim("one"))
 DISK = {"name": "disk", "awsElasticBlockStore": {"volumeID": "v"}}
