@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import orjson
 
 from pyk8s.api.clock import Clock
 from pyk8s.core.interfaces import Store
 from pyk8s.core.scheduler_interface import SchedulerEngine
-from pyk8s.simulate.bench.kinds import NODES, PODS, ROOT
+from pyk8s.simulate.bench.kinds import NODES, PODS, SEEN
 from pyk8s.simulate.bench.placement import values_under
 
 SAMPLE_S_MAX = 20.0
@@ -58,11 +55,10 @@ def compare(
 
 def _feed(engine: SchedulerEngine, store: Store, revision: int) -> None:
     """Everything of the store at that revision, but pods that wait: only what is bound weighs on the sample."""
-    for value in values_under(store, ROOT, revision):
-        obj: dict[str, Any] = orjson.loads(value)
-        kind = obj.get("kind", "")
-        if kind not in ("Node", "Pod"):
-            engine.set_object(kind, value)
+    for kind in SEEN:
+        if kind.kind not in ("Node", "Pod", "Event"):
+            for value in values_under(store, kind.prefix, revision):
+                engine.set_object(kind.kind, value)
     for value in values_under(store, NODES.prefix, revision):
         engine.set_node(value)
     for value in values_under(store, PODS.prefix, revision):
