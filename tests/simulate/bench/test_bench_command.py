@@ -85,3 +85,28 @@ def test_a_report_is_one_page_with_both_pictures(tmp_path: Path) -> None:
     assert "Throughput of 8 pods in team-1" in page and "How full the nodes are" in page
     assert "pods bound per second" in page and "CPU requested (% of allocatable)" in page
     assert '<script src="http' not in page
+
+
+def test_a_template_that_the_scheduler_cannot_read_exits_with_2_and_names_it(tmp_path: Path) -> None:
+    (tmp_path / "pod.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {generateName: p-}\nspec:\n"
+        "  containers: [{name: c, image: i, resources: {requests: {cpu: plenty}}}]\n"
+    )
+    file = tmp_path / "case.yaml"
+    file.write_text(
+        "- name: Case\n  workloadTemplate: [{opcode: createPods, count: 1, podTemplatePath: pod.yaml}]\n"
+        "  workloads: [{name: w}]\n"
+    )
+
+    with pytest.raises(CommandError) as caught:
+        run("--config", str(file))
+
+    assert caught.value.code == ExitCode.USAGE and str(tmp_path / "pod.yaml") in str(caught.value)
+    assert "plenty" in str(caught.value)
+
+
+def test_a_file_that_is_not_there_exits_with_2(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught:
+        run("--config", str(tmp_path / "none.yaml"))
+
+    assert caught.value.code == ExitCode.USAGE and "No such file" in str(caught.value)

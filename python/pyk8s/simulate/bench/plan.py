@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from pyk8s.core.interfaces import Scheme
+from pyk8s.core.scheduler_interface import SchedulerEngine
+from pyk8s.errors import DecodeError
 from pyk8s.simulate.bench.format import Chosen
-from pyk8s.simulate.bench.kinds import CLAIMS, NAMESPACES, NODES, PODS, VOLUMES, ObjectKind
+from pyk8s.simulate.bench.kinds import CLAIMS, NAMESPACES, NODES, PODS, SEEN, VOLUMES, ObjectKind
 from pyk8s.simulate.bench.objects import ObjectTemplate
 from pyk8s.simulate.bench.operations import (
     Churn,
@@ -28,6 +32,8 @@ from pyk8s.simulate.bench.operations import (
 )
 from pyk8s.simulate.bench.parameters import resolve
 from pyk8s.simulate.bench.problems import InvalidBenchmark, path_text
+
+Json = dict[str, Any]
 
 DEFAULT_NODE = """\
 apiVersion: v1
@@ -74,8 +80,9 @@ class Plan:
 class Planner:
     """Makes plans; a template that several workloads use is read once."""
 
-    def __init__(self, scheme: Scheme) -> None:
-        self._scheme = scheme
+    def __init__(self, scheme: Scheme, trial: SchedulerEngine) -> None:
+        """``trial`` is an engine of no further use: every object is shown to it once."""
+        self._scheme, self._trial = scheme, trial
         self._read: dict[Path, ObjectTemplate] = {}
 
     def plan(self, chosen: Chosen) -> Plan:
@@ -133,7 +140,22 @@ class Planner:
         template = self._read.get(path)
         if template is None:
             template = self._read[path] = ObjectTemplate.read(path, self._scheme, f"{chosen.file}: {field}")
-        found, _ = template.first(getattr(operation, "template_params", {}), getattr(operation, "count", 1) or 1)
+        found, obj = template.first(getattr(operation, "template_params", {}), getattr(operation, "count", 1) or 1)
         if kind is not None and found.kind != kind.kind:
             raise InvalidBenchmark(str(path), [f"kind: {found.kind} stands where {field} needs a {kind.kind}"])
+        self._try(found, obj, path)
         return template
+
+    def _try(self, kind: ObjectKind, obj: Json, path: Path) -> None:
+        """What the scheduler cannot read is told here, not in the middle of a run."""
+        metadata = {"name": "trial", "namespace": "trial", "uid": "trial", **obj["metadata"]}
+        value = orjson.dumps({**obj, "metadata": metadata})
+        try:
+            if kind.kind == "Node":
+                self._trial.set_node(value)
+            elif kind.kind == "Pod":
+                self._trial.set_pod(value)
+            elif kind in SEEN:
+                self._trial.set_object(kind.kind, value)
+        except DecodeError as error:
+            raise InvalidBenchmark(str(path), [str(error)]) from error

@@ -67,7 +67,7 @@ def prepare(
     file: Path, compile_config: Compile, *, case: str = "", workload: str = "", labels: Sequence[str] = ()
 ) -> list[Ready]:
     """Everything that can be wrong is told here. Raises InvalidBenchmark, UnsupportedBenchmark, OSError."""
-    planner = Planner(core.Scheme(scheme_tables()))
+    planner = Planner(core.Scheme(scheme_tables()), core.SchedulerEngine())
     chosen = choose(file, load(file), case=case, workload=workload, labels=labels)
     plans = [planner.plan(one) for one in chosen]
     return [Ready(plan, _compiled(plan, compile_config)) for plan in plans]
