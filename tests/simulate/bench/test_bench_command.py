@@ -102,7 +102,7 @@ def test_a_template_that_the_scheduler_cannot_read_exits_with_2_and_names_it(tmp
         run("--config", str(file))
 
     assert caught.value.code == ExitCode.USAGE and str(tmp_path / "pod.yaml") in str(caught.value)
-    assert "plenty" in str(caught.value)
+    assert "quantities must match" in str(caught.value)
 
 
 def test_a_file_that_is_not_there_exits_with_2(tmp_path: Path) -> None:

@@ -282,3 +282,40 @@ async def test_results_are_scheduler_perfs_json_and_a_table() -> None:
     assert by_metric["PlacementAgreement"]["data"]["Average"] == 100.0
     lines = results.table(results.rows(result)).splitlines()
     assert lines[0].startswith("workload") and lines[1].startswith("AffinityInOneZone/tiny/team-1")
+
+
+async def test_preemptors_take_the_place_of_pods_of_lower_priority(tmp_path: Path) -> None:
+    low = pod("900m", terminationGracePeriodSeconds=0)
+    file = one_case(
+        tmp_path,
+        {"opcode": "createNodes", "count": 2},
+        {"opcode": "createPods", "count": 8, "podTemplatePath": "low.yaml"},
+        {"opcode": "createPods", "count": 2, "podTemplatePath": "high.yaml", "collectMetrics": True},
+        low=low,
+        high=pod("3", priority=10),
+    )
+
+    run = await Finished(file, "Case").run()
+
+    left = run.objects(PODS.prefix)
+    assert {left[f"3-{number}"]["spec"]["nodeName"] for number in range(2)} == {"node-0", "node-1"}
+    # Three of four have to go on each node.
+    assert len(left) == 4 and run.runner.measured[0].pod_count == 2
+
+
+async def test_gangs_are_placed_as_a_whole(tmp_path: Path) -> None:
+    group = {"apiVersion": "scheduling.k8s.io/v1alpha2", "kind": "PodGroup", "metadata": {"name": "gang-{{.Index}}"}}
+    group["spec"] = {"schedulingPolicy": {"gang": {"minCount": 3}}}
+    member = pod("1", schedulingGroup={"podGroupName": "gang-{{DivideInt .Index 3}}"})
+    file = one_case(
+        tmp_path,
+        {"opcode": "createNodes", "count": 2},
+        {"opcode": "createPodGroups", "count": 2, "namespace": "n", "templatePath": "group.yaml"},
+        {"opcode": "createPods", "count": 6, "namespace": "n", "podTemplatePath": "member.yaml"},
+        group=group,
+        member=member,
+    )
+
+    run = await Finished(file, "Case").run()
+
+    assert all(one["spec"].get("nodeName") for one in run.objects(PODS.prefix).values())
