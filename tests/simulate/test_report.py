@@ -10,8 +10,9 @@ import pytest
 from pyk8s.cli.exits import CommandError, ExitCode
 from pyk8s.cli.simulate_commands import Changes, Outputs, run_scenarios
 from pyk8s.simulate import report as reports
+from pyk8s.simulate.axes import ticks, time_ticks
 from pyk8s.simulate.charts import charts
-from pyk8s.simulate.pictures import pictures, ticks, time_ticks
+from pyk8s.simulate.pictures import pictures
 from pyk8s.simulate.plan_builder import scenario_plan
 from pyk8s.simulate.result import Contender, run_plan
 from pyk8s.simulate.scenario import Scenario

@@ -5,32 +5,20 @@ Always true: what is printed stands in the JSON result, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pyk8s.cli.output import print_rows, write
-from pyk8s.simulate.duration import duration_text
+from pyk8s.simulate.figures import count_text, percent_text, short_figures
 
 Json = dict[str, Any]
 REASONS_MAX = 5
 ALWAYS_SHOWN = ("cpu", "memory")
 
 
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
 def print_result(result: Json) -> None:
     """Figures by scheduler, reasons, assertions."""
     runs = result["schedulers"]
-    rows = [
-        {"figure": title, **{run["name"]: shape(_at(run["summary"], path)) for run in runs}}
-        for title, path, shape in _figures(result)
-    ]
+    rows = [{"figure": title, **shown} for title, shown in short_figures(result)]
     print_rows(rows, ["figure", *(run["name"] for run in runs)], "table")
     _print_reasons(runs)
     if result["assertions"]:
@@ -42,44 +30,9 @@ def print_result(result: Json) -> None:
         print_rows(rows, ["metric", "scheduler", "wanted", "actual", "result"], "table")
 
 
-def _figures(result: Json) -> list[tuple[str, tuple[str, ...], Callable[[float], str]]]:
-    figures: list[tuple[str, tuple[str, ...], Callable[[float], str]]] = [
-        ("pods created", ("pods", "created"), _count),
-        ("pods finished", ("pods", "finished"), _count),
-        ("pods lost with nodes", ("pods", "lost"), _count),
-        ("pods preempted", ("pods", "preempted"), _count),
-        ("pending, mean", ("pending", "mean"), lambda value: f"{value:.1f}"),
-        ("pending, at the end", ("pending", "end"), _count),
-        ("unschedulable, at the end", ("unschedulable", "end"), _count),
-        ("wait, median", ("wait_s", "p50"), duration_text),
-        ("wait, 99th percentile", ("wait_s", "p99"), duration_text),
-        ("wait, longest", ("wait_s", "max"), duration_text),
-        ("longest still waiting", ("still_waiting_s", "max"), duration_text),
-        ("nodes used, mean", ("nodes_used", "mean"), lambda value: f"{value:.1f}"),
-    ]
-    summary = result["schedulers"][0]["summary"]
-    names = [name for name in summary["utilization"] if name != "pods"]
-    figures += [(f"{name} used, mean", ("utilization", name, "mean"), _percent) for name in names]
-    fragmented = [name for name in names if name in summary["fragmentation"]]
-    figures += [(f"{name} fragmented, mean", ("fragmentation", name, "mean"), _percent) for name in fragmented]
-    optional = {"longest still waiting", "pods lost with nodes", "pods preempted", "pods finished"}
-    return [
-        entry
-        for entry in figures
-        if entry[0] not in optional or any(_at(run["summary"], entry[1]) for run in result["schedulers"])
-    ]
-
-
-def _at(figures: Json, path: tuple[str, ...]) -> float:
-    value: Any = figures
-    for name in path:
-        value = value.get(name, 0) if isinstance(value, dict) else 0
-    return float(value)
-
-
 def _print_reasons(runs: list[Json]) -> None:
     rows = [
-        {"scheduler": run["name"], "reason": entry["reason"], "attempts": _count(entry["attempts"])}
+        {"scheduler": run["name"], "reason": entry["reason"], "attempts": count_text(entry["attempts"])}
         for run in runs
         for entry in run["reasons"][:REASONS_MAX]
     ]
@@ -111,8 +64,8 @@ def _trial_row(entry: Json) -> Json:
     return {
         "fits": "no" if entry["pending"] else "yes",
         "pending": entry["pending"],
-        "cpu": _percent(entry["utilization"].get("cpu", 0)),
-        "memory": _percent(entry["utilization"].get("memory", 0)),
+        "cpu": percent_text(entry["utilization"].get("cpu", 0)),
+        "memory": percent_text(entry["utilization"].get("memory", 0)),
         "fullest": entry["fullest"],
         "why": entry["messages"][0]["message"] if entry["messages"] else "",
     }

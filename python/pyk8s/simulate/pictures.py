@@ -7,10 +7,10 @@ Not here: what is drawn (see `charts`).
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pyk8s.simulate.axes import ticks, time_ticks
 from pyk8s.simulate.charts import Chart, charts
 from pyk8s.simulate.palette import HEAT, heat_color, series_color
 
@@ -20,8 +20,6 @@ WIDTH, HEIGHT = 860, 360
 LEFT, RIGHT, TOP, BOTTOM = 74, 24, 64, 54
 HEAT_ROW_MIN, HEAT_ROW_MAX = 4, 18
 ROW_LABELS_MAX = 16
-TICKS = 6
-CLOCK_STEPS = {"days": (1, 2, 5, 7, 14, 28), "hours": (1, 2, 3, 4, 6, 12, 24), "minutes": (1, 2, 5, 10, 15, 20, 30, 60)}
 FONT = "Helvetica, Arial, sans-serif"
 INK, FAINT = "#1c2733", "#dfe4e9"
 LETTER = 6.4
@@ -36,23 +34,6 @@ def pictures(result: Json) -> dict[str, str]:
 def picture(chart: Chart) -> str:
     drawn = _Picture(chart)
     return drawn.heat() if chart.kind == "heat" else drawn.bars() if chart.kind == "bars" else drawn.curves()
-
-
-def ticks(top: float, count: int = TICKS) -> list[float]:
-    """Round numbers from 0 to at least ``top``, about ``count`` of them."""
-    if top <= 0:
-        return [0.0, 1.0]
-    raw = top / count
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude >= raw * 0.999)
-    return [round(step * index, 10) for index in range(math.ceil(top / step - 1e-9) + 1)]
-
-
-def time_ticks(end: float, title: str) -> list[float]:
-    """Ticks of an axis of hours or minutes fall on parts of a day or an hour; those of others are round numbers."""
-    factors = next((factors for unit, factors in CLOCK_STEPS.items() if f"({unit})" in title), ())
-    step = next((factor for factor in factors if end / factor <= TICKS + 2), 0)
-    return [float(step * index) for index in range(int(end / step) + 1)] if step else ticks(end)
 
 
 def number(value: float) -> str:

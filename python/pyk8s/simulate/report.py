@@ -13,7 +13,9 @@ from typing import Any
 
 import orjson
 
+from pyk8s.simulate.axes import time_ticks
 from pyk8s.simulate.charts import Chart, charts
+from pyk8s.simulate.figures import short_figures
 from pyk8s.simulate.palette import HEAT, NOTHING, series_color
 
 Json = dict[str, Any]
@@ -118,6 +120,9 @@ def layout(chart: Chart) -> Json:
     elif chart.y_max is not None:
         y_axis["range"] = [0, chart.y_max * 1.03]
     x_axis: Json = {"title": {"text": chart.x_title}, "automargin": True}
+    if chart.x_title.startswith("time"):
+        along = chart.x or next((line.x for line in chart.lines), ())
+        x_axis["tickvals"] = time_ticks(float(along[-1]), chart.x_title) if along else []
     if chart.kind == "bars":
         # Else texts that look like numbers ("90 %") would be taken for them.
         x_axis["type"] = "category"
@@ -148,7 +153,13 @@ def _head(result: Json) -> str:
         *(f"Warning: {text}" for text in result["warnings"]),
     ]
     paragraphs = "".join(f"<p>{_text(text)}</p>" for text in told if text)
-    return paragraphs + _assertions(result) + _figures(result)
+    return paragraphs + _short_figures(result) + _assertions(result) + _figures(result)
+
+
+def _short_figures(result: Json) -> str:
+    names = [run["name"] for run in result["schedulers"]]
+    rows = [[title, *(shown[name] for name in names)] for title, shown in short_figures(result)]
+    return "<h2>Side by side</h2>" + _table(["", *names], rows)
 
 
 def _assertions(result: Json) -> str:

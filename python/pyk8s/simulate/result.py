@@ -6,7 +6,7 @@ Always true: the same plan and configurations give the same bytes; nothing of th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -110,7 +110,7 @@ def run_one(plan: Plan, contender: Contender, progress: Progress | None = None) 
         "name": contender.name,
         "summary": summary(simulation),
         "reasons": [{"reason": reason, "attempts": count} for reason, count in _most(measure.reasons)],
-        "series": asdict(measure.series),
+        "series": {curve.name: getattr(measure.series, curve.name) for curve in fields(measure.series)},
         "heat_rows": measure.accounts.row_labels(),
         "nodes": _nodes(simulation),
     }
