@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyk8s.api.resources import resources
 from pyk8s.api.status import StatusError
 from pyk8s.client.well_known import NODES, PODS
 from pyk8s.scheduler import Scheduler
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "kubelet"))
 from cluster_in_process import InProcess, condition, named, pod
 
 Json = dict[str, Any]
+PRIORITY_CLASSES = next(resource for resource in resources() if resource.kind == "PriorityClass")
 
 
 @pytest.fixture
@@ -180,6 +182,26 @@ async def test_kinds_that_rest_are_read_at_the_oldest_revision_that_is_kept(clus
 
     assert kept["candidates"][0]["node"] == "n-1"
     assert "the store has forgotten revision" in forgotten["note"]
+
+
+async def test_who_was_preempted_and_why_is_told_of_both(cluster: InProcess) -> None:
+    high = {**named("PriorityClass", "high"), "apiVersion": "scheduling.k8s.io/v1", "value": 1000}
+    await cluster.client.create(PRIORITY_CLASSES, high)
+    await add_node(cluster, "n-1")
+    start(cluster)
+    await cluster.client.create(PODS, pod("low", requests={"cpu": "3"}, terminationGracePeriodSeconds=0))
+    await bound(cluster, "low")
+    await cluster.client.create(PODS, pod("vip", requests={"cpu": "3"}, priorityClassName="high"))
+    await bound(cluster, "vip")
+
+    vip, low = await explained(cluster, "vip", attempt="1"), await explained(cluster, "low")
+
+    first = vip["attempts"][0]
+    assert (first["nominatedNode"], [victim["name"] for victim in first["victims"]]) == ("n-1", ["low"])
+    assert first["details"]["preemption"]["candidates"] == [
+        {"node": "n-1", "victims": ["default/low"], "violations": 0}
+    ]
+    assert [(other["name"], other["node"]) for other in low["preemptedBy"]] == [("vip", "n-1")]
 
 
 async def test_a_deleted_pod_is_still_explained(cluster: InProcess) -> None:

@@ -75,7 +75,10 @@ async def test_a_pod_without_room_is_told_why_and_bound_once_there_is(cluster: I
 
     found = await cluster.until(refused)
     told = next(c for c in found["status"]["conditions"] if c["type"] == "PodScheduled")
-    message = "0/1 nodes are available: 1 Insufficient cpu."
+    message = (
+        "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, "
+        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    )
     assert (told["reason"], told["message"]) == ("Unschedulable", message)
     assert ("Warning", "FailedScheduling", message) in await events(cluster)
 
