@@ -52,6 +52,8 @@ pub struct Attempt {
     pub ended_at: Option<usize>,
     /// The nodes that a filter refused with `Unschedulable`: fewer pods may help there.
     pub preemptible: Vec<Slot>,
+    /// How many nodes would be in `preemptible`, when it is known that none of them has a pod of lower priority.
+    pub victimless_count: Option<usize>,
     /// None when preemption was not thought of.
     pub preemption: Option<Preemption>,
 }

@@ -377,13 +377,16 @@ impl SchedulerEngine {
 
     fn attempt(&mut self, pod: &PodInfo) -> Attempt {
         self.cache.look();
-        if let Some(attempt) = self.indexed(pod) {
-            return attempt;
-        }
-        self.cache.refresh_order();
         let luck = Luck { start: self.start, draw: self.random.peek() };
+        let mut attempt = match self.indexed(pod) {
+            Some(attempt) => attempt,
+            None => {
+                self.cache.refresh_order();
+                let framework = &self.frameworks[self.program_of(pod)];
+                self.cycle.run(pod, framework, &world!(self), luck, None)
+            }
+        };
         let framework = &self.frameworks[self.program_of(pod)];
-        let mut attempt = self.cycle.run(pod, framework, &world!(self), luck, None);
         post_filter(&mut attempt, pod, framework, &world!(self), luck.draw);
         attempt
     }
@@ -406,9 +409,12 @@ impl SchedulerEngine {
                 Some(Attempt { chosen: Some(slot), is_drawn, ..Attempt::default() })
             }
             // Where there are pods of lower priority, preemption asks about the nodes one by one.
-            Answer::Nothing(Some(refused)) if !self.cache.has_lower(pod.priority) => {
-                let Refused { message, rejectors, .. } = refused;
-                Some(Attempt { message, rejectors, ..Attempt::default() })
+            Answer::Nothing(Some(refused))
+                if pod.is_never_preempting || !self.cache.has_lower(pod.priority) =>
+            {
+                let Refused { message, rejectors, preemptible_count } = refused;
+                let victimless_count = Some(preemptible_count);
+                Some(Attempt { message, rejectors, victimless_count, is_planned: true, ..Attempt::default() })
             }
             Answer::Nothing(_) | Answer::Unknown => None,
         }

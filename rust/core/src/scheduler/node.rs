@@ -109,6 +109,16 @@ impl NodeFacts {
         })
     }
 
+    /// Becomes what the other is; keeps its own allocations.
+    fn copy_from(&mut self, other: &NodeFacts) {
+        (self.name, self.is_unschedulable, self.zone) = (other.name, other.is_unschedulable, other.zone);
+        self.labels.clone_from(&other.labels);
+        self.taints.clone_from(&other.taints);
+        self.allocatable.copy_from(&other.allocatable);
+        self.images.clone_from(&other.images);
+        self.declared_features.clone_from(&other.declared_features);
+    }
+
     pub fn label(&self, key: Symbol) -> Option<&Label> {
         self.labels.binary_search_by_key(&key, |l| l.key).ok().map(|at| &self.labels[at])
     }
@@ -135,6 +145,21 @@ pub struct NodeInfo {
 }
 
 impl NodeInfo {
+    /// Becomes what the other is; keeps its own allocations.
+    pub fn copy_from(&mut self, other: &NodeInfo) {
+        self.facts.copy_from(&other.facts);
+        self.is_present = other.is_present;
+        self.requested.copy_from(&other.requested);
+        self.non_zero_milli_cpu = other.non_zero_milli_cpu;
+        self.non_zero_memory_bytes = other.non_zero_memory_bytes;
+        self.pod_count = other.pod_count;
+        self.ports.clone_from(&other.ports);
+        self.pods.clone_from(&other.pods);
+        self.pods_with_affinity.clone_from(&other.pods_with_affinity);
+        self.pods_with_required_anti_affinity.clone_from(&other.pods_with_required_anti_affinity);
+        self.images.clone_from(&other.images);
+    }
+
     pub fn add_pod(&mut self, pod: &Arc<PodInfo>) {
         let requests = &pod.shape.requests;
         self.requested.add(&requests.requested);

@@ -111,13 +111,16 @@ fn was_reached(framework: &Framework, attempt: &Attempt, name: &str) -> bool {
 
 /// Looks for the pods that would have to go. `draw`: the random number that says where to begin.
 fn preempt(attempt: &Attempt, pod: &PodInfo, framework: &Framework, world: &World, draw: u64) -> Preemption {
+    if let (Some(count), EMPTY) = (attempt.victimless_count, pod.nominated_node_name) {
+        let reason = pod.is_never_preempting.then_some(NEVER);
+        return reason.map_or_else(|| unhelpful([(NO_VICTIMS.to_owned(), count)], count, world), unwanted);
+    }
     let mut potential = attempt.preemptible.clone();
     for out in attempt.ruled_out.iter().filter(|out| out.code == Code::Unschedulable) {
         potential.extend_from_slice(&out.nodes);
     }
     if let Some(reason) = not_eligible(&potential, pod, world) {
-        let message = format!("preemption: {reason}");
-        return Preemption { not_eligible: Some(reason), message, ..Preemption::default() };
+        return unwanted(reason);
     }
     let first = (draw % (world.cache.slot_count().max(1) as u64)) as Slot;
     potential.sort_unstable_by_key(|slot| (*slot < first, *slot));
@@ -136,10 +139,24 @@ fn preempt(attempt: &Attempt, pod: &PodInfo, framework: &Framework, world: &Worl
     if !candidates.is_empty() {
         return Preemption { best: Some(pick(&candidates)), candidates, ..Preemption::default() };
     }
-    let all_count = world.cache.node_count();
-    let not_helpful = (NOT_HELPFUL.to_owned(), all_count - potential.len());
     let reasons = dry_run.reasons.iter().map(|(reason, count)| (reason.text(world.symbols), *count));
-    let counts = reasons.chain([not_helpful]).filter(|(_, count)| *count > 0);
+    unhelpful(reasons, potential.len(), world)
+}
+
+fn unwanted(reason: &'static str) -> Preemption {
+    let message = format!("preemption: {reason}");
+    Preemption { not_eligible: Some(reason), message, ..Preemption::default() }
+}
+
+/// `reasons`: why the nodes that were tried are no candidates.
+fn unhelpful(
+    reasons: impl IntoIterator<Item = (String, usize)>,
+    tried_count: usize,
+    world: &World,
+) -> Preemption {
+    let all_count = world.cache.node_count();
+    let not_helpful = (NOT_HELPFUL.to_owned(), all_count - tried_count);
+    let counts = reasons.into_iter().chain([not_helpful]).filter(|(_, count)| *count > 0);
     Preemption { message: format!("preemption: {}", fit_message(counts, all_count)), ..Preemption::default() }
 }
 
@@ -240,7 +257,7 @@ impl<'a> DryRun<'a> {
             self.note(Reason::Text(NO_VICTIMS));
             return None;
         }
-        self.node.clone_from(node);
+        self.node.copy_from(node);
         if self.is_stateful {
             self.states =
                 self.attempt.states.iter().map(|s| s.as_ref().map(|s| s.as_ref().copied())).collect();

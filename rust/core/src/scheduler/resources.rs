@@ -44,6 +44,13 @@ impl ResourceKey {
 }
 
 impl Resources {
+    /// Becomes what the other is; keeps its own allocation.
+    pub fn copy_from(&mut self, other: &Resources) {
+        self.scalars.clone_from(&other.scalars);
+        let scalars = std::mem::take(&mut self.scalars);
+        *self = Resources { scalars, ..*other };
+    }
+
     /// The amount of a resource, 0 for one that is not there.
     #[inline]
     pub fn get(&self, resource: ResourceKey) -> i64 {
