@@ -160,6 +160,23 @@ impl NodeInfo {
         self.images.clone_from(&other.images);
     }
 
+    /// Has the room that the other has, and nothing else of it.
+    pub fn copy_room(&mut self, other: &NodeInfo) {
+        self.facts.allocatable.copy_from(&other.facts.allocatable);
+        self.requested.copy_from(&other.requested);
+        (self.pod_count, self.facts.name) = (other.pod_count, other.facts.name);
+    }
+
+    pub fn take_room(&mut self, pod: &PodInfo) {
+        self.requested.add(&pod.shape.requests.requested);
+        self.pod_count += 1;
+    }
+
+    pub fn leave_room(&mut self, pod: &PodInfo) {
+        self.requested.subtract(&pod.shape.requests.requested);
+        self.pod_count -= 1;
+    }
+
     pub fn add_pod(&mut self, pod: &Arc<PodInfo>) {
         let requests = &pod.shape.requests;
         self.requested.add(&requests.requested);

@@ -6,8 +6,8 @@
 
 use super::budgets::Budget;
 use super::cache::Slot;
-use super::cycle::{fit_message, refusal, state_at, Attempt};
-use super::framework::{Code, Framework, Reason, Rejection, State, World};
+use super::cycle::{first_refusal, fit_message, refusal, state_at, Attempt};
+use super::framework::{Code, Framework, Reach, Reason, Rejection, State, World};
 use super::interner::EMPTY;
 use super::node::NodeInfo;
 use super::pod::PodInfo;
@@ -219,6 +219,8 @@ fn by_cost(a: &Candidate, b: &Candidate) -> Ordering {
 }
 
 /// One pod's preemption on many nodes. The copy of a node, and of what the plugins remember, is reused.
+///
+/// Where of all filters only NodeResourcesFit depends on the pods of the node, the copy holds only what that looks at.
 struct DryRun<'a> {
     attempt: &'a Attempt,
     pod: &'a PodInfo,
@@ -228,9 +230,21 @@ struct DryRun<'a> {
     states: Vec<Option<State>>,
     /// Some plugin remembers something: its state follows the pods that come and go.
     is_stateful: bool,
+    /// In a light run: the place of NodeResourcesFit among the filters.
+    light: Option<usize>,
     rejection: Rejection,
     /// Why nodes are no candidates.
     reasons: Vec<(Reason, usize)>,
+}
+
+/// The place of NodeResourcesFit among the filters, when no other depends on the pods of the node.
+fn light_place(attempt: &Attempt, pod: &PodInfo, framework: &Framework) -> Option<usize> {
+    let is_fit = |index: &usize| framework.plugins[*index].name() == "NodeResourcesFit";
+    let is_light = |index: &usize| {
+        is_fit(index) || matches!(framework.plugins[*index].reach(pod), Reach::Nothing | Reach::Facts)
+    };
+    let are_light = attempt.states.iter().all(Option::is_none) && attempt.filters.iter().all(is_light);
+    attempt.filters.iter().position(is_fit).filter(|_| are_light)
 }
 
 impl<'a> DryRun<'a> {
@@ -243,6 +257,7 @@ impl<'a> DryRun<'a> {
             node: NodeInfo::default(),
             states: attempt.states.iter().map(|_| None).collect(),
             is_stateful: attempt.states.iter().any(Option::is_some),
+            light: light_place(attempt, pod, framework),
             rejection: Rejection::default(),
             reasons: Vec::new(),
         }
@@ -257,15 +272,11 @@ impl<'a> DryRun<'a> {
             self.note(Reason::Text(NO_VICTIMS));
             return None;
         }
-        self.node.copy_from(node);
-        if self.is_stateful {
-            self.states =
-                self.attempt.states.iter().map(|s| s.as_ref().map(|s| s.as_ref().copied())).collect();
-        }
+        self.load(node);
         for other in &lower {
             self.remove(other);
         }
-        if !self.fits() {
+        if !self.fits_at_all(node) {
             for reason in std::mem::take(&mut self.rejection.reasons) {
                 self.note(reason);
             }
@@ -279,6 +290,23 @@ impl<'a> DryRun<'a> {
             return None;
         }
         Some(candidate)
+    }
+
+    /// Copies the node and the states.
+    fn load(&mut self, node: &NodeInfo) {
+        if self.light.is_some() {
+            self.node.copy_room(node);
+            // More pods never help: with those for which room is made is the harder of the two questions.
+            for guest in self.world.cache.nominated_to(node.facts.name, self.pod) {
+                self.node.take_room(&guest);
+            }
+            return;
+        }
+        self.node.copy_from(node);
+        if self.is_stateful {
+            self.states =
+                self.attempt.states.iter().map(|s| s.as_ref().map(|s| s.as_ref().copied())).collect();
+        }
     }
 
     /// Gives back every pod with which the preemptor still fits, those protected by a budget first.
@@ -323,7 +351,24 @@ impl<'a> DryRun<'a> {
         pods.iter().map(&mut is_violating).collect()
     }
 
+    /// `fits`, and in a light run the filters that look at nothing but the node's object.
+    fn fits_at_all(&mut self, node: &NodeInfo) -> bool {
+        let Some(place) = self.light else { return self.fits() };
+        let (before, after) = self.attempt.filters.split_at(place);
+        self.admits(node, before) && self.fits() && self.admits(node, &after[1..])
+    }
+
+    fn admits(&mut self, node: &NodeInfo, filters: &[usize]) -> bool {
+        let (pod, states, rejection) = (self.pod, &self.attempt.states, &mut self.rejection);
+        first_refusal(pod, node, self.framework, self.world, filters, states, rejection).is_none()
+    }
+
     fn fits(&mut self) -> bool {
+        if let Some(place) = self.light {
+            let fit = &self.framework.plugins[self.attempt.filters[place]];
+            self.rejection.reasons.clear();
+            return fit.filter(self.pod, &self.node, None, self.world, &mut self.rejection);
+        }
         let (filters, states) = (&self.attempt.filters, &self.states);
         let refused =
             refusal(self.pod, &self.node, self.framework, self.world, (filters, states), &mut self.rejection);
@@ -331,6 +376,9 @@ impl<'a> DryRun<'a> {
     }
 
     fn remove(&mut self, other: &Arc<PodInfo>) {
+        if self.light.is_some() {
+            return self.node.leave_room(other);
+        }
         self.node.remove_pod(other);
         for (index, state) in self.states.iter_mut().enumerate() {
             if let Some(state) = state {
@@ -341,6 +389,9 @@ impl<'a> DryRun<'a> {
     }
 
     fn add(&mut self, other: &Arc<PodInfo>) {
+        if self.light.is_some() {
+            return self.node.take_room(other);
+        }
         self.node.add_pod(other);
         for (index, state) in self.states.iter_mut().enumerate() {
             if let Some(state) = state {

@@ -238,6 +238,9 @@ impl Queue {
             pod.rejectors |= 1 << gate;
             return self.insert(pod, Place::Gated);
         }
+        if pod.rejectors & (1 << gate) != 0 {
+            return;
+        }
         pod.rejectors |= 1 << gate;
         let (profile, key, uid) = (pod.profile, waiting_key(pod), pod.info.uid.clone());
         self.waiting.insert(profile, 1 << gate, key, &uid);
