@@ -61,7 +61,10 @@ class Decision(Protocol):
 
     @property
     def nominated_node_name(self) -> str:
-        """The node that preemption makes room on for this unschedulable pod, "" when there is none."""
+        """The node on which room is being made for this unschedulable pod, "" when there is none.
+
+        By this attempt when there are victims, else by an earlier one.
+        """
 
     @property
     def victims(self) -> list[PodReference]:
@@ -69,7 +72,7 @@ class Decision(Protocol):
 
     @property
     def cleared(self) -> list[PodReference]:
-        """Pods of lower priority that lose their nomination to that node."""
+        """Pods of lower priority that lose their nomination to that node; this pod, when its own came to nothing."""
 
 
 class NodeTable(Protocol):
@@ -207,7 +210,10 @@ class SchedulerEngine(Protocol):
         """Up to ``max_count`` attempts, in the queue's order."""
 
     def forget(self, uid: str) -> bool:
-        """The binding failed: the node is free again and the pod backs off. False when it was not in flight."""
+        """The binding failed: the node is free again and the pod backs off. False when it was not in flight.
+
+        Or the pod's victims could not be evicted: it waits for them no more, and keeps its nomination.
+        """
 
     def advance(self, now_s: float) -> None:
         """Move time on: ends backoffs, and waits in the unschedulable set of more than five minutes."""
@@ -229,7 +235,8 @@ class SchedulerEngine(Protocol):
         """How a group would fare, its pods placed one after another; changes nothing.
 
         Returns:
-            JSON: result ("bound", "unschedulable" or "waiting"), pods (one answer of `evaluate` each, in order).
+            JSON: result ("bound", "unschedulable" or "waiting"), pods (one answer of `evaluate` each, in order; none
+            while the group waits for more of its pods).
         """
 
     def counts(self) -> dict[str, int]:
