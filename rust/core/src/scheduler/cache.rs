@@ -40,6 +40,8 @@ pub struct Cache {
     /// Pods for which room is being made, by the node's name.
     nominated: FxHashMap<Symbol, Vec<Arc<PodInfo>>>,
     nominations: FxHashMap<Arc<str>, Symbol>,
+    /// How many of the nominated pods have each priority.
+    nominated_priorities: BTreeMap<i32, usize>,
     pub evictions: Evictions,
     pub groups: Groups,
     /// Nodes with pods that have affinity terms of any kind.
@@ -209,9 +211,9 @@ impl Cache {
         self.priorities.first_key_value().is_some_and(|(lowest, _)| *lowest < priority)
     }
 
-    /// True when room is being made for some pod on some node.
-    pub fn has_nominations(&self) -> bool {
-        !self.nominated.is_empty()
+    /// True when room is being made on some node for some pod of at least this priority.
+    pub fn has_nominated(&self, priority: i32) -> bool {
+        self.nominated_priorities.last_key_value().is_some_and(|(highest, _)| *highest >= priority)
     }
 
     /// All slots, empty ones included.
@@ -238,9 +240,11 @@ impl Cache {
             if guests.is_empty() {
                 self.nominated.remove(&name);
             }
+            uncount(&mut self.nominated_priorities, guest.priority);
             (guest, name)
         });
         if node_name != EMPTY {
+            *self.nominated_priorities.entry(pod.priority).or_default() += 1;
             self.nominations.insert(pod.uid.clone(), node_name);
             self.nominated.entry(node_name).or_default().push(pod.clone());
         }
@@ -255,7 +259,7 @@ impl Cache {
 
     /// Other pods of at least the pod's priority for which room is being made on the node.
     pub fn nominated_to(&self, node_name: Symbol, pod: &PodInfo) -> Vec<Arc<PodInfo>> {
-        if self.nominated.is_empty() {
+        if !self.has_nominated(pod.priority) {
             return Vec::new();
         }
         let guests = self.nominated.get(&node_name).into_iter().flatten();
@@ -295,11 +299,7 @@ impl Cache {
         }
         self.mark_changed(cached.slot);
         self.note(|| Change::PodRemoved(cached.slot, cached.info.clone()));
-        let same = self.priorities.get_mut(&cached.info.priority).expect("every pod's priority is counted");
-        *same -= 1;
-        if *same == 0 {
-            self.priorities.remove(&cached.info.priority);
-        }
+        uncount(&mut self.priorities, cached.info.priority);
         self.drop_if_unused(cached.slot);
         Some(cached.info)
     }
@@ -350,5 +350,13 @@ impl Cache {
         }
         let with_affinity = std::mem::take(&mut self.with_affinity);
         self.with_affinity = with_affinity.into_iter().map(|slot| moved[slot as usize]).collect();
+    }
+}
+
+fn uncount(counts: &mut BTreeMap<i32, usize>, priority: i32) {
+    let count = counts.get_mut(&priority).expect("every pod's priority is counted");
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(&priority);
     }
 }

@@ -393,7 +393,7 @@ impl SchedulerEngine {
 
     /// The attempt by the index, where it knows the answer.
     fn indexed(&mut self, pod: &PodInfo) -> Option<Attempt> {
-        if self.cache.has_nominations() || pod.nominated_node_name != EMPTY {
+        if self.cache.has_nominated(pod.priority) || pod.nominated_node_name != EMPTY {
             return None;
         }
         let program = self.program_of(pod);
