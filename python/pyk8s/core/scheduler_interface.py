@@ -56,6 +56,7 @@ class Decision(Protocol):
     def writes(self) -> bytes:
         """What must be written before the Binding (PreBind), as a JSON array; b"" when there is nothing.
 
+        For a pod that fits nowhere: what may make it fit later, such as a claim given back.
         Each: ``{"kind", "namespace", "name", "uid", "patch", "subresource"?}``, a merge patch to apply in this order.
         """
 

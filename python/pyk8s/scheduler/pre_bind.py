@@ -8,6 +8,7 @@ Not here: what is to be written (the engine says), binding volumes to claims (a 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,6 +27,8 @@ BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 BIND_TIMEOUT_S = 600.0
 """bindTimeoutSeconds, where a configuration does not say."""
+log = logging.getLogger(__name__)
+
 PLUGINS = {VOLUME: "VolumeBinding", CLAIM: "VolumeBinding", "ResourceClaim": "DynamicResources"}
 """Whose PreBind writes the kind."""
 
@@ -54,6 +57,7 @@ class PreBind:
         self._volumes, self._claims = by_kind[VOLUME], by_kind[CLAIM]
         self._resources: dict[str, Resource] = {resource.kind: resource for resource in fed_resources()}
         self._waiters: set[asyncio.Event] = set()
+        self._giving_back: set[asyncio.Task[None]] = set()
 
     def notify(self) -> None:
         """A volume, a claim or a pod has changed."""
@@ -75,6 +79,19 @@ class PreBind:
         waited_for = [obj for obj in written if obj["kind"] in (VOLUME, CLAIM)]
         if waited_for:
             await self._wait(waited_for, decision, timeout_s, is_wanted)
+
+    def give_back(self, decision: Decision) -> None:
+        """Begin to write what may help a pod that fits nowhere; what is refused is asked again by the next attempt."""
+        task = asyncio.ensure_future(self._give_back(decision))
+        self._giving_back.add(task)
+        task.add_done_callback(self._giving_back.discard)
+
+    async def _give_back(self, decision: Decision) -> None:
+        for write in orjson.loads(decision.writes):
+            try:
+                await self._write(write)
+            except (StatusError, OSError) as error:
+                log.info("%s/%s: %s %s: %s", decision.namespace, decision.name, write["kind"], write["name"], error)
 
     async def _write(self, write: Json) -> Json:
         """The object as it was after the write, with its kind."""

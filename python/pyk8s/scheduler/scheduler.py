@@ -214,6 +214,8 @@ class Scheduler:
         if decision.outcome != "skipped":
             reason = reports.UNSCHEDULABLE if decision.outcome == "unschedulable" else reports.SCHEDULER_ERROR
             self._tell(pod, reason=reason, message=decision.message, node_name=decision.nominated_node_name)
+        if decision.writes:
+            self._pre_bind.give_back(decision)
         if decision.victims:
             self._evictor.begin(pod, decision)
 

@@ -395,6 +395,31 @@ def test_giving_back_one_share_leaves_the_others(cluster: Cluster) -> None:
     assert [one["uid"] for one in writes[0]["patch"]["status"]["reservedFor"]] == ["q", "s"]
 
 
+def test_an_idle_claim_in_the_wrong_place_is_given_back(cluster: Cluster) -> None:
+    cluster.devices("a", device("dev-0"))
+    cluster.claim("idle", status=allocated("a"))
+    cluster.claim("busy", status=allocated("b", "other"))
+
+    cluster.engine.set_pod(json.dumps(pod("p", "busy", "idle")).encode())
+    decision = cluster.engine.schedule_one(1.0)
+
+    assert decision is not None and decision.outcome == "unschedulable"
+    assert "deallocation of ResourceClaim completed" in decision.message
+    target = {"kind": "ResourceClaim", "namespace": "default", "name": "idle", "uid": "uid-idle"}
+    patch = {"status": {"allocation": None, "reservedFor": None}}
+    assert json.loads(decision.writes) == [{**target, "patch": patch, "subresource": "status"}]
+
+
+def test_a_claim_in_use_elsewhere_is_waited_for(cluster: Cluster) -> None:
+    cluster.claim("one", status=allocated("a", "other"))
+    cluster.claim("two", status=allocated("b", "other"))
+    cluster.engine.set_pod(json.dumps(pod("p", "one", "two")).encode())
+
+    decision = cluster.engine.schedule_one(1.0)
+
+    assert decision is not None and "still not schedulable" in decision.message and not decision.writes
+
+
 def test_devices_with_admin_access_stay_free(cluster: Cluster) -> None:
     cluster.devices("a", device("dev-0"))
     cluster.claim("admin", request("r", adminAccess=True))

@@ -29,7 +29,7 @@ from pyk8s.reference.scheduler.event import (
     PodUpdated,
 )
 from pyk8s.reference.scheduler.foreign import ForeignPlugin
-from pyk8s.reference.scheduler.framework import Framework, Plugin, Refuse, World
+from pyk8s.reference.scheduler.framework import Framework, Json, Plugin, Refuse, World
 from pyk8s.reference.scheduler.groups import INCOMPLETE, key_of, needed_count
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.node_table import Texts
@@ -327,10 +327,18 @@ class SchedulerEngine:
             message=attempt.message,
             plugins=names,
             attempts=queued.attempts,
+            writes=_text(self._post_filter_writes(pod, attempt)),
             nominated_node_name=pod.nominated_node_name,
             victims=[reference(victim) for victim in victims],
             cleared=cleared,
         )
+
+    def _post_filter_writes(self, pod: PodInfo, attempt: Attempt) -> list[Json]:
+        """What plugins want written so that a pod that fits nowhere may fit later."""
+        if attempt.plan is None or attempt.chosen is not None:
+            return []
+        plugins, states, world = self._framework_of(pod).at("postFilter"), attempt.plan.states, self._world()
+        return [write for p in plugins for write in p.post_filter_writes(pod, states.get(p), world)]
 
     def _end_nomination(self, pod: PodInfo) -> list[PodReference]:
         """No room is being made for the pod any more. Returns the pod, if room was being made."""
@@ -364,8 +372,7 @@ class SchedulerEngine:
         self._cache.set_pod(replace(pod, node_name=node.facts.name), node.facts.name)
         self._settle(pod, node.facts.name)
         self._in_flight[pod.uid] = queued
-        text = json.dumps(writes, separators=(",", ":"), ensure_ascii=False).encode() if writes else b""
-        return Decision(pod, "scheduled", node.facts.name, attempts=queued.attempts, writes=text)
+        return Decision(pod, "scheduled", node.facts.name, attempts=queued.attempts, writes=_text(writes))
 
     def _unreserve(self, pod: PodInfo) -> None:
         for plugin in reversed(self._framework_of(pod).at("reserve")):
@@ -509,6 +516,10 @@ class SchedulerEngine:
             self._queue.move_on(queued.info.uid, self._now_s)
         else:
             self._queue.hold(queued.info.uid, gate)
+
+
+def _text(writes: list[Json]) -> bytes:
+    return json.dumps(writes, separators=(",", ":"), ensure_ascii=False).encode() if writes else b""
 
 
 def reference(pod: PodInfo) -> PodReference:

@@ -118,6 +118,10 @@ class Plugin:
     def post_filter(self, pod: PodInfo, state: State, world: World) -> str | None:
         """What this plugin has to say when no node was feasible; a part of the message."""
 
+    def post_filter_writes(self, pod: PodInfo, state: State, world: World) -> list[Json]:
+        """What to write so that the pod may fit later; `post_filter` has said so."""
+        return []
+
     def pre_score(self, pod: PodInfo, nodes: list[NodeInfo], state: State, world: World) -> Run | Skip | Refuse:
         """Skip when no node's score depends on this plugin: it then counts 0. ``state`` is PreFilter's.
 

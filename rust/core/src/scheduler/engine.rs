@@ -432,6 +432,7 @@ impl SchedulerEngine {
             cleared = self.end_nomination(&mut queued);
         }
         let decision = Decision {
+            writes: text_of(self.post_filter_writes(&queued.info, &attempt)),
             message: attempt.message,
             plugins,
             nominated_node_name: self.symbols.text(queued.info.nominated_node_name).to_owned(),
@@ -441,6 +442,18 @@ impl SchedulerEngine {
         };
         self.queue.add_unschedulable(queued, rejectors, self.now_s);
         decision
+    }
+
+    /// What plugins want written so that a pod that fits nowhere may fit later.
+    fn post_filter_writes(&self, pod: &PodInfo, attempt: &Attempt) -> Vec<Value> {
+        if !attempt.is_planned || attempt.chosen.is_some() {
+            return Vec::new();
+        }
+        let (framework, world) = (self.framework_of(pod), world!(self));
+        let asked = framework.post_filter.iter().map(|index| {
+            framework.plugins[*index].post_filter_writes(pod, state_at(&attempt.states, *index), &world)
+        });
+        asked.flatten().collect()
     }
 
     /// A plugin failed: the pod backs off.
@@ -466,11 +479,7 @@ impl SchedulerEngine {
         self.settle(&queued.info, node);
         let decision = Decision {
             node_name: self.symbols.text(node).to_owned(),
-            writes: if writes.is_empty() {
-                Vec::new()
-            } else {
-                Value::Array(writes).to_string().into_bytes()
-            },
+            writes: text_of(writes),
             ..Decision::of(&queued, Outcome::Scheduled)
         };
         self.in_flight.insert(queued.info.uid.clone(), queued);
@@ -616,4 +625,11 @@ fn unreserve(framework: &Framework, pod: &PodInfo, objects: &mut Objects) {
     for index in framework.reserve.iter().rev() {
         framework.plugins[*index].unreserve(pod, objects);
     }
+}
+
+fn text_of(writes: Vec<Value>) -> Vec<u8> {
+    if writes.is_empty() {
+        return Vec::new();
+    }
+    Value::Array(writes).to_string().into_bytes()
 }

@@ -243,6 +243,16 @@ pub trait Plugin: Send + Sync {
         None
     }
 
+    /// What to write so that the pod may fit later; `post_filter` has said so.
+    fn post_filter_writes(
+        &self,
+        _pod: &PodInfo,
+        _state: Option<&dyn CycleState>,
+        _world: &World,
+    ) -> Vec<Value> {
+        Vec::new()
+    }
+
     /// `nodes`: the feasible ones, in order. `state` is PreFilter's.
     fn pre_score(
         &self,

@@ -32,6 +32,7 @@ NOT_ALLOCATED = "cannot allocate all claims"
 OUT_OF_STEPS = "timed out trying to allocate devices"
 IN_USE = "resourceclaim in use"
 NO_CLAIMS = "no new claims to deallocate"
+DEALLOCATED = "deallocation of ResourceClaim completed"
 STILL_NOT = "still not schedulable"
 
 
@@ -56,9 +57,11 @@ class ClaimState:
     taken: set[DeviceId]
     found: dict[str, list[Allocation]] = field(default_factory=dict)
     """What Filter chose, by node."""
+    unavailable: set[str] = field(default_factory=set)
+    """The claims that are allocated where some node cannot use them."""
 
     def __deepcopy__(self, memo: Any) -> ClaimState:
-        return ClaimState(self.claims, self.pools, self.taken, dict(self.found))
+        return ClaimState(self.claims, self.pools, self.taken, dict(self.found), self.unavailable)
 
 
 class DynamicResources(Plugin):
@@ -84,7 +87,9 @@ class DynamicResources(Plugin):
 
     def filter(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> Rejection | None:
         assert isinstance(state, ClaimState), "PreFilter skips pods without claims"
-        if not all(claim.admits(node.facts) for claim in state.claims):
+        elsewhere = [claim.key for claim in state.claims if not claim.admits(node.facts)]
+        if elsewhere:
+            state.unavailable.update(elsewhere)
             return Rejection("UnschedulableAndUnresolvable", [NOT_AVAILABLE])
         wanted = [claim.requests for claim in state.claims if claim.requests is not None]
         try:
@@ -100,7 +105,15 @@ class DynamicResources(Plugin):
 
     def post_filter(self, pod: PodInfo, state: State, world: World) -> str | None:
         found = claims_of(pod, world.objects)
-        return NO_CLAIMS if isinstance(found, str) or not found else STILL_NOT
+        if isinstance(found, str) or not found:
+            return NO_CLAIMS
+        return STILL_NOT if _idle(pod, state, world.objects) is None else DEALLOCATED
+
+    def post_filter_writes(self, pod: PodInfo, state: State, world: World) -> list[Json]:
+        """An idle claim that keeps the pod off some node gives its devices back, to be allocated where the pod fits."""
+        claim = _idle(pod, state, world.objects)
+        patch = {"status": {"allocation": None, "reservedFor": None}}
+        return [] if claim is None else [{**_target(claim), "patch": patch, "subresource": "status"}]
 
     def score(self, pod: PodInfo, node: NodeInfo, state: State, world: World) -> int:
         """Earlier alternatives of requests are better."""
@@ -203,6 +216,23 @@ def _seen(key: str, claim: Json, pod: PodInfo, objects: Objects) -> PodClaim | s
     return PodClaim(key, terms=terms)
 
 
+def _idle(pod: PodInfo, state: State, objects: Objects) -> Json | None:
+    """The first claim that is allocated in the wrong place and used by nobody else."""
+    if not isinstance(state, ClaimState):
+        return None
+    for key in (claim.key for claim in state.claims if claim.key in state.unavailable):
+        claim = objects.get(KIND, key)
+        if claim is not None and all(one.get("uid") == pod.uid for one in reserved_for(claim)):
+            return claim
+    return None
+
+
+def _target(claim: Json) -> Json:
+    meta = claim["metadata"]
+    uid = meta.get("uid") or ""
+    return {"kind": KIND, "namespace": meta.get("namespace") or "", "name": meta["name"], "uid": uid}
+
+
 def _may_help(pod: PodInfo, old: Json | None, new: Json | None, objects: Objects) -> bool:
     """Devices have come free, or a claim of the pod's own came or changed and all of them are there."""
     if old is not None and allocation_of(old) is not None and (new is None or allocation_of(new) is None):
@@ -218,12 +248,7 @@ def _reserved(claim: Json, pod: PodInfo, allocation: Json | None, objects: Objec
     """Assume the claim reserved for the pod, allocated now if it was not; what to write for it."""
     meta, status = claim["metadata"], dict(claim.get("status") or {})
     patch: Json = {"reservedFor": [*reserved_for(claim), {"resource": "pods", "name": pod.name, "uid": pod.uid}]}
-    target = {
-        "kind": KIND,
-        "namespace": meta.get("namespace") or "",
-        "name": meta["name"],
-        "uid": meta.get("uid") or "",
-    }
+    target = _target(claim)
     writes: list[Json] = []
     if allocation is not None:
         patch["allocation"] = allocation

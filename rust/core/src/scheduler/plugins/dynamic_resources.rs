@@ -33,6 +33,7 @@ const NOT_ALLOCATED: &str = "cannot allocate all claims";
 const OUT_OF_STEPS: &str = "timed out trying to allocate devices";
 const IN_USE: &str = "resourceclaim in use";
 const NO_CLAIMS: &str = "no new claims to deallocate";
+const DEALLOCATED: &str = "deallocation of ResourceClaim completed";
 const STILL_NOT: &str = "still not schedulable";
 
 /// One claim of the pod, as PreFilter found it.
@@ -56,6 +57,8 @@ struct ClaimState {
     taken: Arc<FxHashSet<DeviceId>>,
     /// What Filter chose, by node.
     found: Mutex<FxHashMap<Symbol, Arc<Vec<Allocation>>>>,
+    /// Positions of the claims that are allocated where some node cannot use them.
+    unavailable: Arc<Mutex<FxHashSet<usize>>>,
 }
 
 impl ClaimState {
@@ -70,6 +73,7 @@ impl Clone for ClaimState {
             claims: self.claims.clone(),
             inventory: self.inventory.clone(),
             taken: self.taken.clone(),
+            unavailable: self.unavailable.clone(),
             found: Mutex::new(self.found.lock().expect("nothing panics under the lock").clone()),
         }
     }
@@ -105,6 +109,7 @@ impl Plugin for DynamicResources {
             inventory: Arc::new(Inventory::of(world.objects, world.symbols)),
             taken: Arc::new(taken(world.objects)),
             found: Mutex::default(),
+            unavailable: Arc::default(),
         })))
     }
 
@@ -118,7 +123,11 @@ impl Plugin for DynamicResources {
     ) -> bool {
         let state: &ClaimState = state_of(state).expect("PreFilter skips pods without claims");
         let code = Code::UnschedulableAndUnresolvable;
-        if !state.claims.iter().all(|claim| claim.admits(&node.facts)) {
+        let claims = state.claims.iter().enumerate();
+        let mut elsewhere = claims.filter(|(_, claim)| !claim.admits(&node.facts)).peekable();
+        if elsewhere.peek().is_some() {
+            let mut unavailable = state.unavailable.lock().expect("nothing panics under the lock");
+            unavailable.extend(elsewhere.map(|(i, _)| i));
             return rejection.refuse(code, NOT_AVAILABLE);
         }
         let wanted = state.claims.iter().filter_map(|claim| claim.requests.clone());
@@ -139,9 +148,23 @@ impl Plugin for DynamicResources {
         }
     }
 
-    fn post_filter(&self, pod: &PodInfo, _state: Option<&dyn CycleState>, world: &World) -> Option<String> {
+    fn post_filter(&self, pod: &PodInfo, state: Option<&dyn CycleState>, world: &World) -> Option<String> {
         let has_claims = claims_of(pod, world.objects).is_ok_and(|found| !found.is_empty());
-        Some(if has_claims { STILL_NOT } else { NO_CLAIMS }.to_owned())
+        let told = match idle(pod, state, world.objects) {
+            _ if !has_claims => NO_CLAIMS,
+            None => STILL_NOT,
+            Some(_) => DEALLOCATED,
+        };
+        Some(told.to_owned())
+    }
+
+    /// An idle claim that keeps the pod off some node gives its devices back, to be allocated where the pod fits.
+    fn post_filter_writes(&self, pod: &PodInfo, state: Option<&dyn CycleState>, world: &World) -> Vec<Value> {
+        let Some(claim) = idle(pod, state, world.objects) else { return Vec::new() };
+        let mut write = target(claim);
+        write["patch"] = json!({ "status": { "allocation": null, "reservedFor": null } });
+        write["subresource"] = json!("status");
+        vec![write]
     }
 
     /// Earlier alternatives of requests are better.
@@ -286,6 +309,27 @@ fn seen(key: String, claim: &Value, pod: &PodInfo, world: &World) -> Result<PodC
     Ok(PodClaim { key, terms: is_placed.then(|| terms(selector, world.symbols)), requests: None })
 }
 
+/// The first claim that is allocated in the wrong place and used by nobody else.
+fn idle<'a>(pod: &PodInfo, state: Option<&dyn CycleState>, objects: &'a Objects) -> Option<&'a Arc<Value>> {
+    let state = state_of::<ClaimState>(state)?;
+    let unavailable = state.unavailable.lock().expect("nothing panics under the lock");
+    let claims = state.claims.iter().enumerate().filter(|(i, _)| unavailable.contains(i));
+    claims
+        .filter_map(|(_, claim)| objects.get(KIND, &claim.key))
+        .find(|claim| items(&claim["status"]["reservedFor"]).all(|one| text(&one["uid"]) == &*pod.uid))
+}
+
+/// What a write is about.
+fn target(claim: &Value) -> Value {
+    let meta = &claim["metadata"];
+    json!({
+        "kind": KIND,
+        "namespace": text(&meta["namespace"]),
+        "name": text(&meta["name"]),
+        "uid": text(&meta["uid"]),
+    })
+}
+
 /// Devices have come free, or a claim of the pod's own came or changed and all of them are there.
 fn may_help(pod: &PodInfo, old: Option<&Value>, new: Option<&Value>, objects: &Objects) -> bool {
     if old.is_some_and(is_allocated) && !new.is_some_and(is_allocated) {
@@ -312,14 +356,6 @@ fn reserved(
     let reserved_for: Vec<Value> =
         items(&claim["status"]["reservedFor"]).cloned().chain(std::iter::once(one)).collect();
     let mut patch = json!({ "reservedFor": reserved_for });
-    let target = || {
-        json!({
-            "kind": KIND,
-            "namespace": text(&meta["namespace"]),
-            "name": text(&meta["name"]),
-            "uid": text(&meta["uid"]),
-        })
-    };
     let mut writes = Vec::new();
     let mut assumed = Value::clone(claim);
     if !assumed["status"].is_object() {
@@ -331,13 +367,13 @@ fn reserved(
         let mut finalizers: Vec<&str> = items(&meta["finalizers"]).map(text).collect();
         if !finalizers.contains(&FINALIZER) {
             finalizers.push(FINALIZER);
-            let mut write = target();
+            let mut write = target(claim);
             write["patch"] = json!({ "metadata": { "finalizers": finalizers } });
             writes.push(write);
         }
     }
     assumed["status"]["reservedFor"] = patch["reservedFor"].clone();
-    let mut write = target();
+    let mut write = target(claim);
     write["patch"] = json!({ "status": patch });
     write["subresource"] = json!("status");
     writes.push(write);
