@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyk8s.api.http import Request
 from pyk8s.api.resources import resources
 from pyk8s.api.status import StatusError
 from pyk8s.client.well_known import NODES, PODS
@@ -215,6 +216,23 @@ async def test_a_deleted_pod_is_still_explained(cluster: InProcess) -> None:
 
     assert answer["pod"]["isGone"]
     assert answer["attempts"][0]["details"]["candidates"][0]["node"] == "n-1"
+
+
+async def test_without_credentials_nothing_is_explained(cluster: InProcess) -> None:
+    start(cluster)
+
+    answer = await cluster.api.handle(Request("GET", "/explain/namespaces/default/pods/p"))
+
+    assert answer.status == 401
+
+
+async def test_explanations_are_asked_for_with_get(cluster: InProcess) -> None:
+    start(cluster)
+
+    with pytest.raises(StatusError) as caught:
+        await cluster.client.raw("POST", "/explain/namespaces/default/pods/p", body={})
+
+    assert caught.value.code == 405
 
 
 @pytest.mark.parametrize(
