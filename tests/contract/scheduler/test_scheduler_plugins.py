@@ -94,7 +94,7 @@ def test_names_narrow_the_nodes_before_any_filter(scheduler_engine: type[Schedul
 
     answer = evaluated(scheduler_engine(), [node("a"), node("b"), node("c")], pod(affinity=wanted))
 
-    assert (answer["chosen"], answer["rejected"]) == ("b", [])
+    assert (answer["chosen"], {row.get("stage") for row in answer["rejected"]}) == ("b", {"PreFilter"})
 
 
 def test_names_that_do_not_exist_leave_nothing(scheduler_engine: type[SchedulerEngine]) -> None:
@@ -256,7 +256,7 @@ def test_a_nominated_node_that_fits_is_taken_without_scoring(scheduler_engine: t
 
 
 def test_enough_feasible_nodes_end_the_search(scheduler_engine: type[SchedulerEngine]) -> None:
-    engine = scheduler_engine()
+    engine = scheduler_engine(config=b'{"profiles":[{"percentageOfNodesToScore":0}]}')
     nodes = [node(f"n-{number:03}") for number in range(250)]
 
     first = evaluated(engine, nodes, pod())
@@ -266,7 +266,7 @@ def test_enough_feasible_nodes_end_the_search(scheduler_engine: type[SchedulerEn
 
     # 250 nodes: 48 %, 120 of them; the next search goes on behind them.
     assert len(first["feasible"]) == 120
-    assert decision is not None and decision.node_name == "n-000"
+    assert decision is not None and decision.node_name in first["feasible"]
     assert second["feasible"][0] == "n-120"
 
 

@@ -393,7 +393,8 @@ impl SchedulerEngine {
 
     /// The attempt by the index, where it knows the answer.
     fn indexed(&mut self, pod: &PodInfo) -> Option<Attempt> {
-        if self.cache.has_nominated(pod.priority) || pod.nominated_node_name != EMPTY {
+        let is_without_nodes = self.cache.node_count() == 0;
+        if is_without_nodes || self.cache.has_nominated(pod.priority) || pod.nominated_node_name != EMPTY {
             return None;
         }
         let program = self.program_of(pod);
