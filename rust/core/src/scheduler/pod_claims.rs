@@ -25,7 +25,7 @@ impl PodClaims {
         let status = pod.status.as_ref();
         let statuses = || status.iter().flat_map(|s| s.resource_claim_statuses.iter().flatten());
         let made = |name: &str| {
-            let entry = statuses().filter(|s| s.name.as_deref().unwrap_or_default() == name).next_back();
+            let entry = statuses().rfind(|s| s.name.as_deref().unwrap_or_default() == name);
             entry.map(|s| s.resource_claim_name.clone().unwrap_or_default())
         };
         let name = |entry: &manifest::PodClaim| match entry.resource_claim_name.as_deref() {
