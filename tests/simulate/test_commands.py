@@ -141,3 +141,16 @@ def test_pods_of_a_scheduler_without_a_profile_are_warned_of(
     simulate([file])
 
     assert "scheduler spread: it has no profile 'other'; pods that ask for that one wait" in capsys.readouterr().err
+
+
+def test_a_gang_starts_together_or_not_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = {"pools": [{**POOL, "count": 2}]}
+    filler = {"name": "filler", "replicas": 4, "requests": {"cpu": 1}, "duration": "1h"}
+    gang = {"name": "gang", "at": "1m", "replicas": 6, "requests": {"cpu": 1}, "duration": "1h", "gang": True}
+
+    simulate([write(tmp_path, scenario(cluster=cluster, workloads=[filler, gang], duration="3h"))], output="json")
+
+    figures = json.loads(capsys.readouterr().out)["schedulers"][0]["summary"]["workloads"]["gang"]
+    # Four of the six would have fitted at once; all wait until the filler has ended.
+    assert figures["bound"] == 6
+    assert figures["wait_s"]["p50"] >= 59 * 60

@@ -139,7 +139,8 @@ def _contender(choice: SchedulerChoice, folder: Path, path: str, plan: Plan) -> 
     """Compiles a scheduler's configuration; what it does not do is among the plan's warnings. Raises ScenarioError."""
     source = str(folder / choice.config) if choice.config else choice.name
     try:
-        compiled = compile_configuration(load_configuration(source), source=choice.config)
+        text = load_configuration(source)
+        compiled = compile_configuration(text, feature_gates=_feature_gates(plan), source=choice.config)
     except ConfigurationError as error:
         error.source = ""
         raise ScenarioError(path, [Problem("", entry.text()) for entry in error.errors]) from error
@@ -152,6 +153,13 @@ def _contender(choice: SchedulerChoice, folder: Path, path: str, plan: Plan) -> 
             warnings.append(f"it has no profile {name!r}; pods that ask for that one wait for ever")
     plan.warnings += [f"scheduler {choice.name}: {text}" for text in warnings]
     return Contender(choice.name, compiled.config)
+
+
+def _feature_gates(plan: Plan) -> dict[str, bool]:
+    """The scenario's; gangs bring their own."""
+    has_gangs = any(workload.is_gang for workload in plan.workloads)
+    gangs = {"GangScheduling": True, "GenericWorkload": True} if has_gangs else {}
+    return {**gangs, **plan.scenario.feature_gates}
 
 
 def _run(plan: Plan, contenders: Sequence[Contender], source: str) -> Json:

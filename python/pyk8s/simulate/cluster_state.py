@@ -32,12 +32,26 @@ class SimulatedNode:
 class SimulatedPod:
     """One pod. ``duration_s``: how long it runs once bound (None: for ever); ``reason``: the main one why it waits.
 
-    ``message``: all of what the scheduler said last.
+    ``message``: all of what the scheduler said last; ``is_wanted``: whether another one is to come when it is gone.
     """
 
     __slots__ = (
-        "bound_s", "created_s", "created_text", "duration_s", "is_ending", "is_resubmission", "message", "name",
-        "name_bytes", "node", "reason", "run", "shape", "uid",
+        "bound_s",
+        "created_s",
+        "created_text",
+        "duration_s",
+        "is_ending",
+        "is_resubmission",
+        "is_wanted",
+        "message",
+        "name",
+        "name_bytes",
+        "node",
+        "reason",
+        "run",
+        "shape",
+        "uid",
+        "was_bound",
     )  # fmt: skip
 
     def __init__(self, name: str, shape: PodShape, *, run: object, duration_s: float | None = None) -> None:
@@ -48,7 +62,8 @@ class SimulatedPod:
         self.created_text = b""
         self.node: SimulatedNode | None = None
         self.reason = self.message = ""
-        self.is_ending = self.is_resubmission = False
+        self.is_ending = self.is_resubmission = self.was_bound = False
+        self.is_wanted = True
 
 
 class ClusterState:
@@ -144,7 +159,7 @@ class ClusterState:
         self._place(pod, node, now_s)
 
     def _place(self, pod: SimulatedPod, node: SimulatedNode, now_s: float) -> None:
-        pod.node, pod.bound_s = node, now_s
+        pod.node, pod.bound_s, pod.was_bound = node, now_s, True
         node.pods[pod.uid] = pod
         self.bound_count += 1
         self._count_pod(pod, node, 1)

@@ -130,9 +130,9 @@ class NodeEvents:
 
     def _counted(self, budget: Budget) -> Budget:
         """The budget with what it guards at present."""
-        pods = [pod for pod in self._simulation.state.pods.values() if _guards(budget, pod)]
-        budget.expected = len(pods)
-        budget.healthy = sum(1 for pod in pods if pod.node and not pod.is_ending and not pod.node.is_failed)
+        living = [pod for pod in self._simulation.state.pods.values() if not pod.is_ending and _guards(budget, pod)]
+        budget.expected = len(living)
+        budget.healthy = sum(1 for pod in living if pod.node and not pod.node.is_failed)
         return budget
 
     def cordon(self, node: SimulatedNode, for_s: float | None) -> None:

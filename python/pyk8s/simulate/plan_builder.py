@@ -23,7 +23,7 @@ from pyk8s.simulate.problems import Problem, ScenarioError
 from pyk8s.simulate.scenario import Scenario
 from pyk8s.simulate.scenario_cluster import NODES_MAX
 from pyk8s.simulate.scenario_workload import Workload
-from pyk8s.simulate.shapes import Shapes, owner_reference, pod_of
+from pyk8s.simulate.shapes import Shapes, in_group, owner_reference, pod_of
 from pyk8s.simulate.storage_classes import complete_claims
 from pyk8s.simulate.trace import read_jobs, read_node_events
 from pyk8s.simulate.workload import WorkloadPlan
@@ -181,7 +181,7 @@ class PlanBuilder:
             workload.namespace,
             workload.name,
             "service" if workload.is_service else "jobs",
-            self._shapes.of(pod),
+            self._shapes.of(in_group(pod) if workload.is_gang else pod),
             replicas=workload.replicas,
             at_s=workload.at,
             arrivals=workload.arrivals,
@@ -191,6 +191,7 @@ class PlanBuilder:
             termination_s=workload.termination,
             is_resubmitted=workload.is_resubmitted,
             keeps_progress=workload.keeps_progress,
+            is_gang=workload.is_gang,
             owner=owner,
         )
 

@@ -81,6 +81,7 @@ class Scenario(Model):
     traces: list[Trace] = Field(default=[])
     events: Annotated[list[NodeEvent], Field(max_length=EVENTS_MAX)] = Field(default=[])
     failures: list[NodeFailures] = Field(default=[])
+    feature_gates: dict[str, bool] = Field(default={}, description="of the schedulers, such as GangScheduling")
     schedulers: Annotated[
         list[Annotated[SchedulerChoice, BeforeValidator(_by_name)]], Field(min_length=1, max_length=SCHEDULERS_MAX)
     ] = Field(default=[SchedulerChoice(name="spread")])

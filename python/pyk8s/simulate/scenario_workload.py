@@ -85,6 +85,9 @@ class Workload(Model):
         bool, Field(alias="resubmit", description="pods lost to a node or to preemption come again")
     ] = True
     keeps_progress: Annotated[bool, Field(description="a job that comes again goes on where it was")] = False
+    is_gang: Annotated[
+        bool, Field(alias="gang", description="the pods of one arrival start together or not at all (GangScheduling)")
+    ] = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -22,6 +22,9 @@ PINNED = "\ue000pinned"
 OWN_NAME = "\ue000own"
 """Stands for the pod's own name in the shape of a StatefulSet's pods."""
 
+GROUP = "\ue000group"
+"""Stands for the name of the pod's PodGroup in the shape of a gang's pods."""
+
 DAEMON_TAINTS = (
     ("not-ready", "NoExecute"), ("unreachable", "NoExecute"), ("disk-pressure", "NoSchedule"),
     ("memory-pressure", "NoSchedule"), ("pid-pressure", "NoSchedule"), ("unschedulable", "NoSchedule"),
@@ -87,6 +90,17 @@ def pinned_pod(pod: Json) -> Json:
     return {**pod, "spec": {**pod["spec"], "affinity": affinity}}
 
 
+def in_group(pod: Json) -> Json:
+    """The pod as a member of the PodGroup GROUP."""
+    return {**pod, "spec": {**pod["spec"], "schedulingGroup": {"podGroupName": GROUP}}}
+
+
+def pod_group(namespace: str, name: str, count: int) -> Json:
+    """A group of pods that start together."""
+    metadata = {"name": name, "namespace": namespace, "uid": f"{namespace}/{name}"}
+    return {"metadata": metadata, "spec": {"schedulingPolicy": {"gang": {"minCount": count}}}}
+
+
 def with_claims(template: Json, claims: Iterable[Json]) -> Json:
     """A StatefulSet's template with the volumes of its claims; OWN_NAME stands for the pod's name in theirs."""
     spec = template.get("spec") or {}
@@ -97,7 +111,7 @@ def with_claims(template: Json, claims: Iterable[Json]) -> Json:
 
 
 def personal(shape: PodShape, mark: str, text: bytes) -> PodShape:
-    """The shape of one pod alone: a daemon's for its node (PINNED), a StatefulSet's with its claims (OWN_NAME)."""
+    """Of few pods: one node's daemon (PINNED), a StatefulSet's with its claims (OWN_NAME), a gang's (GROUP)."""
     sought = mark.encode()
 
     def filled(pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -23,7 +23,7 @@ from pyk8s.simulate.nodes import NodeShape
 from pyk8s.simulate.plan import Plan
 from pyk8s.simulate.pod_shape import PodShape
 from pyk8s.simulate.reasons import main_reason
-from pyk8s.simulate.shapes import OWN_NAME, PINNED, personal
+from pyk8s.simulate.shapes import GROUP, OWN_NAME, PINNED, personal, pod_group
 from pyk8s.simulate.workload import Batch, WorkloadPlan
 
 EVENTS_MAX = 1_000_000_000
@@ -40,12 +40,12 @@ Progress = Callable[[float, float], None]
 class Run:
     """One workload in one run: its pods that live, and the number of the next one."""
 
-    __slots__ = ("batches", "freed", "made_count", "plan", "pods", "wanted")
+    __slots__ = ("batches", "freed", "made_count", "plan", "pods")
 
     def __init__(self, plan: WorkloadPlan, batches: Iterator[Batch]) -> None:
         self.plan, self.batches = plan, batches
         self.pods: dict[str, SimulatedPod] = {}
-        self.made_count = self.wanted = 0
+        self.made_count = 0
         self.freed: list[int] = []
 
     def next_name(self) -> str:
@@ -237,10 +237,17 @@ class Simulation:
             self.at(batch.at_s, lambda: self._arrive(run, batch))
 
     def _arrive(self, run: Run, batch: Batch) -> None:
-        run.wanted += len(batch.durations)
+        shape = self._gang(run, batch) if run.plan.is_gang else batch.shape
         for duration_s in batch.durations:
-            self._create(run, batch.shape, duration_s)
+            self._create(run, shape, duration_s)
         self._plan_next_batch(run)
+
+    def _gang(self, run: Run, batch: Batch) -> PodShape:
+        """The shape of one arrival's pods, their group made known."""
+        name = f"{run.plan.name}-group-{run.made_count + 1}"
+        group = pod_group(run.plan.namespace, name, len(batch.durations))
+        self.engine.set_object("PodGroup", orjson.dumps(group))
+        return personal(batch.shape, GROUP, name.encode())
 
     def _create(self, run: Run, shape: PodShape, duration_s: float | None) -> None:
         name = run.next_name()
@@ -265,41 +272,47 @@ class Simulation:
             self._remove(pod)
 
     def stop(self, pod: SimulatedPod, *, is_wanted: bool = True) -> None:
-        """Ask a pod to end; it comes again if it is one of those and still wanted."""
+        """Ask a pod to end. If it is still wanted, another one comes: at once, or under its name when it has ended."""
         if pod.is_ending:
             return
+        pod.is_wanted = is_wanted
         if pod.node is None:
-            self._lose(pod, is_wanted=is_wanted)
+            self._lose(pod)
             return
         self.state.mark_ending(pod)
-        self.at(self.now_s + _run_of(pod).plan.termination_s, lambda: self._stopped(pod, is_wanted=is_wanted))
+        if not _keeps_name(pod):
+            self._succeed(pod)
+        self.at(self.now_s + _run_of(pod).plan.termination_s, partial(self._stopped, pod))
 
-    def _stopped(self, pod: SimulatedPod, *, is_wanted: bool) -> None:
+    def _stopped(self, pod: SimulatedPod) -> None:
         if self.state.pods.get(pod.uid) is pod:
-            self._lose(pod, is_wanted=is_wanted)
-
-    def replace(self, pod: SimulatedPod) -> SimulatedPod | None:
-        """A pod ends at once; the one that takes its place, None when none does."""
-        return self._lose(pod, is_wanted=True)
-
-    def _lose(self, pod: SimulatedPod, *, is_wanted: bool) -> SimulatedPod | None:
-        run = _run_of(pod)
-        duration_s = _left_s(pod, self.now_s, run.plan)
-        if not is_wanted or not run.plan.is_resubmitted or run.plan.kind == "daemon":
-            self._remove(pod)
-            return None
-        keeps_name = pod.shape.owner == "StatefulSet"
-        self._remove(pod, frees_name=not keeps_name)
-        name = pod.name if keeps_name else run.next_name()
-        new = SimulatedPod(name, pod.shape, run=run, duration_s=duration_s)
-        new.is_resubmission = True
-        self._enter(run, new)
-        return new
+            self._lose(pod)
 
     def lose(self, pod: SimulatedPod) -> None:
         """A pod is gone with its node."""
         self.measure.counts["lost"] += 1
-        self._lose(pod, is_wanted=not pod.is_ending)
+        self._lose(pod)
+
+    def replace(self, pod: SimulatedPod) -> SimulatedPod | None:
+        """A pod ends at once; the one that takes its place, None when none does."""
+        return self._lose(pod)
+
+    def _lose(self, pod: SimulatedPod) -> SimulatedPod | None:
+        comes_again = pod.is_wanted and _comes_again(pod)
+        self._remove(pod, frees_name=not comes_again)
+        return self._succeed(pod) if comes_again else None
+
+    def _succeed(self, pod: SimulatedPod) -> SimulatedPod | None:
+        """The pod's successor, once; None when it needs none."""
+        if not pod.is_wanted or not _comes_again(pod):
+            return None
+        pod.is_wanted = False
+        run = _run_of(pod)
+        name = pod.name if _keeps_name(pod) else run.next_name()
+        new = SimulatedPod(name, pod.shape, run=run, duration_s=_left_s(pod, self.now_s, run.plan))
+        new.is_resubmission = True
+        self._enter(run, new)
+        return new
 
     def _remove(self, pod: SimulatedPod, *, frees_name: bool = True) -> None:
         self._wait_for(pod, "")
@@ -311,7 +324,6 @@ class Simulation:
     def _scale(self, run: Run, replicas: int) -> None:
         """More pods, or fewer: those that wait go first, then the youngest."""
         living = [pod for pod in run.pods.values() if not pod.is_ending]
-        run.wanted = replicas
         for _ in range(replicas - len(living)):
             self._create(run, run.plan.shape, None)
         surplus = len(living) - replicas
@@ -368,8 +380,18 @@ def _run_of(pod: SimulatedPod) -> Run:
     return pod.run
 
 
+def _comes_again(pod: SimulatedPod) -> bool:
+    plan = _run_of(pod).plan
+    return plan.is_resubmitted and plan.kind != "daemon"
+
+
+def _keeps_name(pod: SimulatedPod) -> bool:
+    """A StatefulSet's pod: the next of its name can only come when it is gone."""
+    return pod.shape.owner == "StatefulSet"
+
+
 def _left_s(pod: SimulatedPod, now_s: float, plan: WorkloadPlan) -> float | None:
     """How long the pod that takes its place runs."""
-    if pod.duration_s is None or pod.node is None or not plan.keeps_progress:
+    if pod.duration_s is None or not pod.was_bound or not plan.keeps_progress:
         return pod.duration_s
     return max(0.0, pod.duration_s - max(0.0, now_s - pod.bound_s - plan.startup_s))

@@ -53,6 +53,7 @@ class WorkloadPlan:
     termination_s: float = 2.0
     is_resubmitted: bool = True
     keeps_progress: bool = False
+    is_gang: bool = False
     jobs: tuple[Batch, ...] = ()
     owner: Json | None = None
     daemon: Json | None = None
