@@ -24,7 +24,13 @@ POOLS = ("small:cpu=4,memory=16Gi@zone-a,zone-b", "large:cpu=16,memory=64Gi@zone
 # What docs/simulate-examples.md shows of all that a report holds.
 PICTURES = {
     "fill": ("placement-1", "placement-2", "final-fill", "nodes-used", "fragmentation-cpu", "waits"),
-    "week": ("pending", "utilization-nvidia-com-gpu", "reasons-1", "placement-1"),
+    "week": (
+        "pending",
+        "utilization-nvidia-com-gpu",
+        "fragmentation-nvidia-com-gpu",
+        "reasons-1",
+        "placement-1",
+    ),
     "priorities": ("workloads-1", "pending", "utilization-cpu"),
 }
 

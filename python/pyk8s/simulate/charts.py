@@ -101,9 +101,9 @@ def _resource_charts(result: Json, time: str, lines: Any) -> Iterable[Chart]:
             yield Chart(f"utilization-{slug}", "Resources", title, "lines", time, shown, used, y_max=100)
         if any(run["series"]["fragmentation"].get(name) for run in runs):
             unusable = lines(lambda run, share=share: share(run, "fragmentation"))
-            title = f"Fragmentation: free {name} that no further pod of the probe can use"
+            title = f"Fragmentation: free {name} that no further probe pod can use"
             shown = f"unusable {name} (% of free)"
-            note = "The probe: " + ", ".join(f"{key} {value}" for key, value in _probe(result).items())
+            note = "probe: " + ", ".join(f"{key} {value}" for key, value in _probe(result).items())
             yield Chart(
                 f"fragmentation-{slug}", "Resources", title, "lines", time, shown, unusable, y_max=100, note=note
             )

@@ -142,7 +142,9 @@ class _Picture:
 
         self._text(14, 24, chart.title, size=16, weight="bold")
         if chart.note:
-            self._text(WIDTH - RIGHT, 46 if chart.kind == "heat" else 24, chart.note, anchor="end")
+            # Beside the legend of a heat map there is room; with curves, in the corner below.
+            down = 46 if chart.kind == "heat" else self._height - 12
+            self._text(WIDTH - RIGHT, down, chart.note, anchor="end")
         for value in y_ticks:
             if value <= y_top:
                 self._line(self._left, y(value), WIDTH - self._right, y(value), FAINT)
