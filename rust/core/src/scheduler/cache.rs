@@ -277,6 +277,9 @@ impl Cache {
 
     /// Counts a pod on its node, moving it there when it was elsewhere; returns what it was before.
     pub fn set_pod(&mut self, pod: Arc<PodInfo>, node_name: Symbol) -> Option<Arc<PodInfo>> {
+        if let Some(old) = self.replace_pod(&pod, node_name) {
+            return Some(old);
+        }
         let old = self.remove_pod(&pod.uid);
         let slot = self.slot(node_name);
         self.nodes[slot as usize].add_pod(&pod);
@@ -288,6 +291,25 @@ impl Cache {
         self.mark_changed(slot);
         self.pods.insert(pod.uid.clone(), CachedPod { info: pod, slot });
         old
+    }
+
+    /// A pod told again that means the same to every other pod: nothing to revisit. Most often its own binding, seen.
+    fn replace_pod(&mut self, pod: &Arc<PodInfo>, node_name: Symbol) -> Option<Arc<PodInfo>> {
+        let cached = self.pods.get_mut(&pod.uid)?;
+        let node = &mut self.nodes[cached.slot as usize];
+        let is_same = node.facts.name == node_name
+            && Arc::ptr_eq(&cached.info.shape, &pod.shape)
+            && cached.info.priority == pod.priority
+            && cached.info.is_deleted == pod.is_deleted;
+        if !is_same {
+            return None;
+        }
+        let slot = cached.slot;
+        let old = std::mem::replace(&mut cached.info, pod.clone());
+        node.remove_pod(&old);
+        node.add_pod(pod);
+        self.mark_changed(slot);
+        Some(old)
     }
 
     pub fn remove_pod(&mut self, uid: &str) -> Option<Arc<PodInfo>> {
