@@ -99,6 +99,14 @@ impl Owners {
         }
     }
 
+    /// The label keys that any of the selectors looks at, some more than once.
+    pub fn label_keys(&self) -> impl Iterator<Item = Symbol> + '_ {
+        let services = self.services.values().flat_map(BTreeMap::values).flatten().map(|(key, _)| *key);
+        let requirements =
+            self.controllers.values().flat_map(|selector| selector.requirements.iter().flatten());
+        services.chain(requirements.map(|requirement| requirement.key))
+    }
+
     pub fn generation(&self) -> u64 {
         self.generation
     }

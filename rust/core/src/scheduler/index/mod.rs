@@ -14,6 +14,7 @@ mod choice;
 mod class;
 mod counter;
 mod groups;
+mod labels;
 mod plan;
 mod refused;
 mod slot_set;
@@ -28,7 +29,8 @@ use super::cache::Slot;
 use super::framework::{Framework, World};
 use super::pod::{PodInfo, PodShape};
 use class::{Class, Query};
-use rustc_hash::FxHashMap;
+use labels::LabelKeys;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use topology::Topologies;
 
@@ -39,6 +41,8 @@ const CLASSES_MAX: usize = 4_096;
 /// A shape that fewer references than this hold is the pod's own: scanning once is cheaper than a class. (The table of
 /// shapes holds one, the pod one, its template one.)
 const SHARED_MIN: usize = 4;
+/// So many shapes of pods that are alone in theirs are remembered, less the labels that do not matter.
+const REDUCED_MAX: usize = 4_096;
 
 /// What the index says about a pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub enum Answer {
 struct Entry {
     /// Keeps the shape's address taken, which is the key.
     _shape: Arc<PodShape>,
+    /// The shape lacks labels that did not matter when the class was made.
+    is_reduced: bool,
     /// None: known to need the scan.
     class: Option<Class>,
     used_at: u64,
@@ -63,6 +69,8 @@ struct Entry {
 pub struct Index {
     classes: FxHashMap<(usize, usize), Entry>,
     topologies: Topologies,
+    label_keys: LabelKeys,
+    reduced: FxHashSet<Arc<PodShape>>,
     /// The change log's position up to which the topologies are right.
     position: u64,
     /// The epoch of the slots that all this is about.
@@ -82,15 +90,14 @@ impl Index {
     ) -> Answer {
         self.catch_up(world, now);
         let query = Query { pod, framework, world };
-        let key = (Arc::as_ptr(&pod.shape) as usize, program);
+        let Some(shape) = self.shape_of(&query) else { return Answer::Unknown };
+        let key = (Arc::as_ptr(&shape) as usize, program);
         self.uses += 1;
         if !self.classes.contains_key(&key) {
-            if Arc::strong_count(&pod.shape) < SHARED_MIN {
-                return Answer::Unknown;
-            }
             self.make_room(world.cache.slot_count());
+            let is_reduced = !Arc::ptr_eq(&shape, &pod.shape);
             let class = Class::build(&query, &mut self.topologies, now);
-            self.classes.insert(key, Entry { _shape: pod.shape.clone(), class, used_at: 0 });
+            self.classes.insert(key, Entry { _shape: shape, is_reduced, class, used_at: 0 });
         }
         let entry = self.classes.get_mut(&key).expect("made above when it was missing");
         entry.used_at = self.uses;
@@ -106,6 +113,34 @@ impl Index {
         }
     }
 
+    /// The shape that stands for the pod's class; None for a pod that seems to be alone in its class.
+    fn shape_of(&mut self, query: &Query) -> Option<Arc<PodShape>> {
+        let shape = &query.pod.shape;
+        if Arc::strong_count(shape) >= SHARED_MIN {
+            return Some(shape.clone());
+        }
+        let before = self.label_keys.generation();
+        self.label_keys.learn_owners(query);
+        self.drop_reduced(before);
+        let reduced = self.label_keys.reduced(shape);
+        if let Some(known) = self.reduced.get(&reduced) {
+            return Some(known.clone());
+        }
+        if self.reduced.len() >= REDUCED_MAX {
+            self.reduced.clear();
+        }
+        self.reduced.insert(Arc::new(reduced));
+        None
+    }
+
+    /// Classes of reduced shapes end when more labels matter than before.
+    fn drop_reduced(&mut self, generation_before: u64) {
+        if self.label_keys.generation() != generation_before {
+            self.reduced.clear();
+            self.classes.retain(|_, entry| !entry.is_reduced);
+        }
+    }
+
     /// How often the index knew what to say.
     pub fn answer_count(&self) -> u64 {
         self.answer_count
@@ -116,16 +151,34 @@ impl Index {
         let cache = world.cache;
         let changes = cache.changes().since(self.position).filter(|_| cache.epoch() == self.epoch);
         (self.position, self.epoch) = (now, cache.epoch());
+        let facts = |slot| cache.present(slot).map(|node| &node.facts);
         let Some(changes) = changes else {
             self.classes.clear();
             self.topologies = Topologies::default();
+            self.reduced.clear();
+            self.label_keys = LabelKeys::default();
+            for pod in cache.with_affinity().flat_map(|node| &node.pods_with_affinity) {
+                self.label_keys.learn_terms(&pod.shape.affinity);
+            }
             return;
         };
+        let before = self.label_keys.generation();
         for change in changes {
-            if let Change::Node(slot) | Change::NodeMoved(slot) = change {
-                self.topologies.set_node(*slot, cache.present(*slot).map(|node| &node.facts));
+            match change {
+                Change::Node(slot) => self.topologies.set_node(*slot, facts(*slot)),
+                Change::NodeMoved(slot) => {
+                    self.topologies.set_node(*slot, facts(*slot));
+                    for pod in cache.present(*slot).iter().flat_map(|node| &node.pods_with_affinity) {
+                        self.label_keys.learn_terms(&pod.shape.affinity);
+                    }
+                }
+                Change::PodAdded(_, pod) if pod.shape.affinity.has_terms() => {
+                    self.label_keys.learn_terms(&pod.shape.affinity);
+                }
+                Change::PodAdded(..) | Change::PodRemoved(..) => {}
             }
         }
+        self.drop_reduced(before);
     }
 
     fn make_room(&mut self, slot_count: usize) {
