@@ -216,6 +216,17 @@ impl Cache {
         self.nominated_priorities.last_key_value().is_some_and(|(highest, _)| *highest >= priority)
     }
 
+    /// The nodes on which room is being made for other pods of at least the pod's priority, with those pods.
+    pub fn guests(&self, pod: &PodInfo) -> Vec<(Slot, Vec<Arc<PodInfo>>)> {
+        if !self.has_nominated(pod.priority) {
+            return Vec::new();
+        }
+        let nodes = self.nominated.keys().filter_map(|name| Some((self.slot_of(*name)?, *name)));
+        let mut guests: Vec<_> = nodes.map(|(slot, name)| (slot, self.nominated_to(name, pod))).collect();
+        guests.retain(|(_, pods)| !pods.is_empty());
+        guests
+    }
+
     /// All slots, empty ones included.
     pub fn slot_count(&self) -> usize {
         self.nodes.len()

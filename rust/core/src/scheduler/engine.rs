@@ -6,7 +6,7 @@
 
 use super::cache::{Cache, Slot};
 use super::config::Config;
-use super::cycle::{state_at, Attempt, Cycle, Luck};
+use super::cycle::{pre_filter, state_at, Attempt, Cycle, Luck};
 use super::evaluate;
 use super::event::ClusterEvent;
 use super::foreign::ForeignPlugins;
@@ -393,32 +393,32 @@ impl SchedulerEngine {
 
     /// The attempt by the index, where it knows the answer.
     fn indexed(&mut self, pod: &PodInfo) -> Option<Attempt> {
-        let is_without_nodes = self.cache.node_count() == 0;
-        if is_without_nodes || self.cache.has_nominated(pod.priority) || pod.nominated_node_name != EMPTY {
+        if self.cache.node_count() == 0 || pod.nominated_node_name != EMPTY {
             return None;
         }
         let program = self.program_of(pod);
         let index = self.index.as_mut()?;
         let now = self.cache.follow_changes();
-        match index.decide(
-            pod,
-            (program, &self.frameworks[program]),
-            &world!(self),
-            (now, self.random.peek()),
-        ) {
+        let framework = &self.frameworks[program];
+        match index.decide(pod, (program, framework), &world!(self), (now, self.random.peek())) {
             Answer::Chosen { slot, is_drawn } => {
                 Some(Attempt { chosen: Some(slot), is_drawn, ..Attempt::default() })
             }
-            // Where there are pods of lower priority, preemption asks about the nodes one by one.
-            Answer::Nothing(Some(refused))
-                if pod.is_never_preempting || !self.cache.has_lower(pod.priority) =>
-            {
-                let Refused { message, rejectors, preemptible_count } = refused;
-                let victimless_count = Some(preemptible_count);
-                Some(Attempt { message, rejectors, victimless_count, is_planned: true, ..Attempt::default() })
-            }
-            Answer::Nothing(_) | Answer::Unknown => None,
+            Answer::Nothing(Some(refused)) => self.hopeless(pod, program, refused),
+            Answer::Nothing(None) | Answer::Unknown => None,
         }
+    }
+
+    /// The attempt for a pod that the index refuses, with what preemption asks for.
+    fn hopeless(&mut self, pod: &PodInfo, program: usize, refused: Refused) -> Option<Attempt> {
+        let Refused { message, rejectors, preemptible_count, preemptible } = refused;
+        let attempt = Attempt { message, rejectors, is_planned: true, ..Attempt::default() };
+        if pod.is_never_preempting || !self.cache.has_lower(pod.priority) {
+            return Some(Attempt { victimless_count: Some(preemptible_count), ..attempt });
+        }
+        self.cache.refresh_order();
+        let plan = pre_filter(pod, &self.frameworks[program], &world!(self)).ok()?;
+        Some(Attempt { preemptible, states: plan.states, filters: plan.filters, ..attempt })
     }
 
     /// `rejectors`: the plugins whose hopes may bring the pod back.

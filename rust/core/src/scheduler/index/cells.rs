@@ -73,6 +73,11 @@ impl Cells {
         self.verdicts.get(slot as usize).copied().unwrap_or(Verdict::Absent)
     }
 
+    /// All nodes with what is known of them, by slot.
+    pub fn all(&self) -> impl Iterator<Item = (Slot, Verdict)> + '_ {
+        self.verdicts.iter().enumerate().map(|(slot, verdict)| (slot as Slot, *verdict))
+    }
+
     pub fn set(&mut self, slot: Slot, new: Verdict) {
         if self.verdicts.len() <= slot as usize {
             self.verdicts.resize(slot as usize + 1, Verdict::Absent);

@@ -4,7 +4,7 @@
 //! Not here: which plugins take part (see `plan`), counts per domain (see `tally`), the table of classes (see `mod`).
 
 use super::super::cache::Slot;
-use super::super::framework::{Framework, Rejection, World};
+use super::super::framework::{Code, Framework, Rejection, World};
 use super::super::node::NodeInfo;
 use super::super::pod::PodInfo;
 use super::cells::{Cells, Refusal, Verdict};
@@ -24,6 +24,9 @@ pub struct Query<'a> {
     pub framework: &'a Framework,
     pub world: &'a World<'a>,
 }
+
+/// What nodes were before guests came.
+pub type Undo = Vec<(Slot, Verdict)>;
 
 pub struct Class {
     plan: Plan,
@@ -218,8 +221,49 @@ impl Class {
         Some((slot, feasible_count > 1))
     }
 
-    /// Why no node is feasible; None when the order of filters matters to the answer.
-    pub fn refused(&self, query: &Query) -> Option<Refused> {
+    /// Nodes with guests, pods for which room is being made there: where a guest leaves no room for the pod, the node
+    /// is refused until `restore`. None when guests change more than their node: the pod must be scanned.
+    pub fn admit_guests(&mut self, guests: &[(Slot, Vec<Arc<PodInfo>>)], query: &Query) -> Option<Undo> {
+        if self.tally.is_counting() && !guests.is_empty() {
+            return None;
+        }
+        let mut undo = Undo::new();
+        for (slot, guests) in guests {
+            let Some(node) = query.world.cache.present(*slot) else { continue };
+            let mut crowded = node.clone();
+            guests.iter().for_each(|guest| crowded.add_pod(guest));
+            if let Some(refused) = self.refusal(&crowded, query, false) {
+                undo.push((*slot, self.cells.get(*slot)));
+                self.cells.set(*slot, refused);
+            }
+        }
+        Some(undo)
+    }
+
+    /// The guests are forgotten again.
+    pub fn restore(&mut self, undo: Undo) {
+        for (slot, verdict) in undo {
+            self.cells.set(slot, verdict);
+        }
+    }
+
+    /// The nodes that are refused with `Unschedulable`, by slot.
+    fn preemptible(&self, query: &Query) -> Vec<Slot> {
+        let is_soft = |verdict: Verdict| match verdict {
+            Verdict::Absent => false,
+            Verdict::Refused(id) => self.cells.refusals.get(id).code == Code::Unschedulable,
+            Verdict::Candidate { group, .. } => {
+                let parts = &self.cells.groups.get(group).key[self.plan.ranked.len()..];
+                let refusal = self.tally.refusal(parts, query.framework);
+                refusal.is_some_and(|refusal| refusal.code == Code::Unschedulable)
+            }
+        };
+        self.cells.all().filter(|(_, verdict)| is_soft(*verdict)).map(|(slot, _)| slot).collect()
+    }
+
+    /// Why no node is feasible; None when the order of filters matters to the answer. `lists_nodes`: with the nodes on
+    /// which fewer pods may help.
+    pub fn refused(&self, query: &Query, lists_nodes: bool) -> Option<Refused> {
         let (groups, first) = (&self.cells.groups, self.plan.ranked.len());
         if !self.plan.is_node_first && !groups.live().is_empty() {
             return None;
@@ -231,7 +275,11 @@ impl Class {
         });
         let by_group: Vec<(Refusal, usize)> = by_group.collect();
         let by_group = by_group.iter().map(|(refusal, node_count)| (refusal, *node_count));
-        Some(Refused::of(self.cells.refusals.counted().chain(by_group), query.world))
+        let mut refused = Refused::of(self.cells.refusals.counted().chain(by_group), query.world);
+        if lists_nodes {
+            refused.preemptible = self.preemptible(query);
+        }
+        Some(refused)
     }
 
     /// Adds the normalised scores to the feasible groups' bases.

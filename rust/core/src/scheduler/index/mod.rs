@@ -90,6 +90,9 @@ impl Index {
     ) -> Answer {
         self.catch_up(world, now);
         let query = Query { pod, framework, world };
+        let guests = world.cache.guests(pod);
+        // Only pods of lower priority can make room; which nodes they could make it on matters only then.
+        let lists_nodes = world.cache.has_lower(pod.priority) && !pod.is_never_preempting;
         let Some(shape) = self.shape_of(&query) else { return Answer::Unknown };
         let key = (Arc::as_ptr(&shape) as usize, program);
         self.uses += 1;
@@ -106,11 +109,14 @@ impl Index {
             entry.class = Class::build(&query, &mut self.topologies, now);
         }
         let Some(class) = &mut entry.class else { return Answer::Unknown };
+        let Some(undo) = class.admit_guests(&guests, &query) else { return Answer::Unknown };
         self.answer_count += 1;
-        match class.decide(&query, draw) {
+        let answer = match class.decide(&query, draw) {
             Some((slot, is_drawn)) => Answer::Chosen { slot, is_drawn },
-            None => Answer::Nothing(class.refused(&query)),
-        }
+            None => Answer::Nothing(class.refused(&query, lists_nodes)),
+        };
+        class.restore(undo);
+        answer
     }
 
     /// The shape that stands for the pod's class; None for a pod that seems to be alone in its class.

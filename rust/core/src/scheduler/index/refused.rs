@@ -2,8 +2,9 @@
 //!
 //! Always true: message and plugins are those of the scan. Where the order of filters could matter to them, there is no
 //! summary, and the caller scans.
-//! Not here: which of the nodes (see `cycle`), what preemption says (see `preemption`).
+//! Not here: what preemption says (see `preemption`).
 
+use super::super::cache::Slot;
 use super::super::cycle::fit_message;
 use super::super::framework::{Code, World};
 use super::cells::Refusal;
@@ -16,6 +17,8 @@ pub struct Refused {
     pub rejectors: u64,
     /// Nodes that were refused with `Unschedulable`: fewer pods may help there.
     pub preemptible_count: usize,
+    /// Those nodes, by slot; empty unless they were asked for.
+    pub preemptible: Vec<Slot>,
 }
 
 impl Refused {
