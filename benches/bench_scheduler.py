@@ -1,7 +1,8 @@
-"""The scheduler's engine in process: pods decided a second, without any API server.
+"""The scheduler's engine in process: pods taken in and decided a second, without any store or API server.
 
-5,000 nodes in three zones, pods of one shape, each decision assumed at once; the reference runs the same calls on a
-smaller share and is compared per pod.
+5,000 nodes in three zones, pods of one shape a case, every node scored, each decision assumed at once; the reference
+runs the same calls for a few pods and is compared per pod. The engine without Python: `cargo bench -p pyk8s-core
+--bench scheduler_rates`.
 """
 
 from __future__ import annotations
@@ -13,25 +14,53 @@ from typing import Any
 from pyk8s import _core, reference
 from pyk8s.core.scheduler_interface import SchedulerEngine
 
+Json = dict[str, Any]
+
 NODE_COUNT = 5_000
 POD_COUNT = 5_000
-REFERENCE_POD_COUNT = 5
+REFERENCE_POD_COUNT = 3
 NOW_S = 1_000.0
 HEARTBEAT_COUNT = 20_000
 
+ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+SELECTOR = {"matchLabels": {"color": "blue"}}
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def spread(action: str) -> Json:
+    constraint = {"maxSkew": 1, "topologyKey": ZONE, "whenUnsatisfiable": action, "labelSelector": SELECTOR}
+    return {"topologySpreadConstraints": [constraint]}
+
+
+def affinity(kind: str, strength: str, key: str) -> Json:
+    term: Json = {"topologyKey": key, "labelSelector": SELECTOR}
+    return {"affinity": {kind: {strength: [term if strength == REQUIRED else {"weight": 1, "podAffinityTerm": term}]}}}
+
+
+CASES: list[tuple[str, Json, int]] = [
+    ("plain pods", {}, 100_000),
+    ("hard spreading over zones", spread("DoNotSchedule"), 50_000),
+    ("soft spreading over zones", spread("ScheduleAnyway"), 30_000),
+    ("pod affinity", affinity("podAffinity", REQUIRED, ZONE), 20_000),
+    ("pod anti-affinity", affinity("podAntiAffinity", REQUIRED, HOST), 20_000),
+    ("preferred affinity", affinity("podAffinity", PREFERRED, HOST), 15_000),
+    ("preferred anti-affinity", affinity("podAntiAffinity", PREFERRED, HOST), 15_000),
+]
+"""(name, what the pods' spec has beside a container, the issue's aim in pods/s with everything included)."""
+
 
 def run() -> list[dict[str, Any]]:
+    rows = [decisions(*case) for case in CASES]
     rust, python = _core.SchedulerEngine(), reference.SchedulerEngine()
-    add_nodes(rust)
-    add_nodes(python)
-    add_pods(rust, POD_COUNT)
-    add_pods(python, REFERENCE_POD_COUNT)
-    fast_s, slow_s = per_pod_s(rust, POD_COUNT), per_pod_s(python, REFERENCE_POD_COUNT)
     beats_s, reference_beats_s = heartbeat_s(rust, HEARTBEAT_COUNT), heartbeat_s(python, 500)
-    return [
-        row("scheduler: decisions, 5,000 nodes, adaptive sampling", 1 / fast_s, "pods/s", 5_000, slow_s / fast_s),
-        row("scheduler: node heartbeats taken in", 1 / beats_s, "1/s", 50_000, reference_beats_s / beats_s),
-    ]
+    return [*rows, row("scheduler: node heartbeats taken in", 1 / beats_s, "1/s", 50_000, reference_beats_s / beats_s)]
+
+
+def decisions(name: str, extra: Json, aim: int) -> dict[str, Any]:
+    fast_s = per_pod_s(_core.SchedulerEngine(), extra, POD_COUNT)
+    slow_s = per_pod_s(reference.SchedulerEngine(), extra, REFERENCE_POD_COUNT)
+    return row(f"scheduler: {name}, 5,000 nodes", 1 / fast_s, "pods/s", aim, slow_s / fast_s)
 
 
 def row(name: str, value: float, unit: str, aim: float, ratio: float) -> dict[str, Any]:
@@ -39,30 +68,30 @@ def row(name: str, value: float, unit: str, aim: float, ratio: float) -> dict[st
 
 
 def node(number: int) -> bytes:
-    labels = {"kubernetes.io/hostname": f"node-{number}", "topology.kubernetes.io/zone": f"zone-{number % 3}"}
+    labels = {HOST: f"node-{number}", ZONE: f"zone-{number % 3}"}
     allocatable = {"cpu": "8", "memory": "32Gi", "pods": "110", "ephemeral-storage": "100Gi"}
     made = {"metadata": {"name": f"node-{number}", "labels": labels}, "status": {"allocatable": allocatable}}
     return json.dumps(made).encode()
 
 
-def add_nodes(engine: SchedulerEngine) -> None:
+def pod(number: int, extra: Json) -> bytes:
+    requests = {"cpu": "100m", "memory": "256Mi"}
+    spec = {"containers": [{"name": "c", "resources": {"requests": requests}}], **extra}
+    metadata = {"name": f"p-{number}", "namespace": "default", "uid": f"uid-{number}", "labels": {"color": "blue"}}
+    return json.dumps({"metadata": metadata, "spec": spec}).encode()
+
+
+def per_pod_s(engine: SchedulerEngine, extra: Json, count: int) -> float:
+    """Taking a pod in and deciding it."""
     for number in range(NODE_COUNT):
         engine.set_node(node(number))
-
-
-def add_pods(engine: SchedulerEngine, count: int) -> None:
-    requests = {"cpu": "100m", "memory": "256Mi"}
-    spec = {"containers": [{"name": "c", "resources": {"requests": requests}}]}
-    for number in range(count):
-        metadata = {"name": f"p-{number}", "namespace": "default", "uid": f"uid-{number}"}
-        engine.set_pod(json.dumps({"metadata": metadata, "spec": spec}).encode())
-
-
-def per_pod_s(engine: SchedulerEngine, count: int) -> float:
+    pods = [pod(number, extra) for number in range(count)]
     started_s = time.perf_counter()
-    decisions = engine.schedule(NOW_S, count)
+    for one in pods:
+        engine.set_pod(one)
+    made = engine.schedule(NOW_S, count)
     elapsed_s = time.perf_counter() - started_s
-    assert len(decisions) == count and all(decision.outcome == "scheduled" for decision in decisions)
+    assert len(made) == count and all(decision.outcome == "scheduled" for decision in made)
     return elapsed_s / count
 
 

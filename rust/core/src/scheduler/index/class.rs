@@ -71,7 +71,12 @@ impl Class {
     pub fn catch_up(&mut self, query: &Query, topologies: &mut Topologies, now: u64) -> bool {
         let cache = query.world.cache;
         let Some(changes) = cache.changes().since(self.position) else { return false };
-        if changes.len() > cache.slot_count() || !self.tally.is_current(query, topologies) {
+        let has_moved = || changes.iter().any(|change| matches!(change, Change::NodeMoved(_)));
+        if changes.len() > cache.slot_count()
+            || !self.tally.is_current(query, topologies)
+            || (self.tally.is_counting() && has_moved())
+        {
+            // The topologies show the domains of now: what happened before a node moved cannot be followed.
             return false;
         }
         self.position = now;

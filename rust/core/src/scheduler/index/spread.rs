@@ -203,14 +203,19 @@ impl Spread {
         if bits == 0 {
             return;
         }
-        for (at, term) in self.hard_terms.iter_mut().enumerate().filter(|(at, _)| bits >> at & 1 == 1) {
+        for (at, term) in self.hard_terms.iter_mut().enumerate() {
+            if bits >> at & 1 == 0 {
+                continue;
+            }
             let topology = counters.topology(term.counter);
             let domain = topologies.get(topology).domain_of(slot);
+            if domain == NO_DOMAIN {
+                continue;
+            }
             let old = counters.count(term.counter, domain);
             if counters.add(term.counter, domain, by) {
                 moved.push((topology, domain));
             }
-            debug_assert!(at < CONSTRAINTS_MAX && domain != NO_DOMAIN);
             term.levels.shift(domain, (old, old + by));
         }
         for (at, term) in self.soft_terms.iter().enumerate() {
