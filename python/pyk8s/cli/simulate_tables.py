@@ -9,6 +9,7 @@ from typing import Any
 
 from pyk8s.cli.output import print_rows, write
 from pyk8s.simulate.figures import count_text, percent_text, short_figures
+from pyk8s.simulate.reasons import headline
 
 Json = dict[str, Any]
 REASONS_MAX = 5
@@ -67,12 +68,14 @@ def _trial_row(entry: Json) -> Json:
         "cpu": percent_text(entry["utilization"].get("cpu", 0)),
         "memory": percent_text(entry["utilization"].get("memory", 0)),
         "fullest": entry["fullest"],
-        "why": entry["messages"][0]["message"] if entry["messages"] else "",
+        "why": headline(entry["messages"][0]["message"]) if entry["messages"] else "",
     }
 
 
 def print_drain(answer: Json) -> None:
-    rows = [{**fate, "pod": f"{fate['namespace']}/{fate['name']}"} for fate in answer["pods"]]
+    rows = [
+        {**fate, "pod": f"{fate['namespace']}/{fate['name']}", "why": headline(fate["why"])} for fate in answer["pods"]
+    ]
     print_rows(rows, ["node", "pod", "outcome", "to", "why"], "table")
     write("")
     told = [f"{count} {outcome}" for outcome, count in answer["outcomes"].items() if count]

@@ -28,6 +28,12 @@ def reasons_of(message: str) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
+def headline(message: str) -> str:
+    """The message without what PostFilter plugins say behind it."""
+    head, stop, _ = message.partition(". ")
+    return head + "." if stop else message
+
+
 @lru_cache(maxsize=4096)
 def main_reason(message: str) -> str:
     """The reason that took most nodes away; of equal ones the first."""

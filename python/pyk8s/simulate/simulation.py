@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import partial
 
 import orjson
@@ -48,15 +48,15 @@ class Run:
         self.made_count = 0
         self.freed: list[int] = []
 
-    def next_name(self) -> str:
-        """Numbers rise from 1; those of a StatefulSet from 0, the lowest that is free."""
+    def next_name(self, taken: Container[str]) -> str:
+        """Numbers rise from 1; those of a StatefulSet from 0, the lowest that is free. ``taken``: uids of pods."""
         if self.freed:
             return f"{self.plan.name}-{heapq.heappop(self.freed)}"
         while True:
             self.made_count += 1
             name = f"{self.plan.name}-{self.made_count - self.plan.has_ordinals}"
             # An export may have pods of any name.
-            if f"{self.plan.namespace}/{name}" not in self.pods:
+            if f"{self.plan.namespace}/{name}" not in taken:
                 return name
 
     def remove(self, pod: SimulatedPod, *, frees_name: bool = True) -> None:
@@ -250,7 +250,7 @@ class Simulation:
         return personal(batch.shape, GROUP, name.encode())
 
     def _create(self, run: Run, shape: PodShape, duration_s: float | None) -> None:
-        name = run.next_name()
+        name = run.next_name(self.state.pods)
         if run.plan.claims:
             shape = self._with_claims(run.plan, name)
         self._enter(run, SimulatedPod(name, shape, run=run, duration_s=duration_s))
@@ -308,7 +308,7 @@ class Simulation:
             return None
         pod.is_wanted = False
         run = _run_of(pod)
-        name = pod.name if _keeps_name(pod) else run.next_name()
+        name = pod.name if _keeps_name(pod) else run.next_name(self.state.pods)
         new = SimulatedPod(name, pod.shape, run=run, duration_s=_left_s(pod, self.now_s, run.plan))
         new.is_resubmission = True
         self._enter(run, new)
