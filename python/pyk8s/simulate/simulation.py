@@ -183,7 +183,7 @@ class Simulation:
 
     def _decide(self) -> None:
         """Let the scheduler decide until no pod is ready; each decision is true before the next one is made."""
-        while (decision := self.engine.schedule_one(self.now_s)) is not None:
+        while self.state.pending and (decision := self.engine.schedule_one(self.now_s)) is not None:
             pod = self.state.pods.get(decision.uid)
             assert pod is not None, "the engine knows the pods it was given and no others"
             self.measure.counts["attempts"] += 1
