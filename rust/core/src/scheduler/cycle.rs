@@ -116,7 +116,7 @@ impl Cycle {
         }
         let plan = match pre_filter(pod, framework, world) {
             Ok(plan) => plan,
-            Err(attempt) => return attempt,
+            Err(attempt) => return *attempt,
         };
         if let Some(trace) = trace.as_deref_mut() {
             trace.skipped_filters.extend(framework.filter.iter().filter(|f| !plan.filters.contains(f)));
@@ -330,7 +330,7 @@ pub fn fit_message(counts: impl Iterator<Item = (String, usize)>, all_count: usi
 }
 
 /// Runs every PreFilter. The error is an attempt that failed before any node was looked at.
-pub fn pre_filter(pod: &PodInfo, framework: &Framework, world: &World) -> Result<Plan, Attempt> {
+pub fn pre_filter(pod: &PodInfo, framework: &Framework, world: &World) -> Result<Plan, Box<Attempt>> {
     let mut plan = Plan {
         slots: None,
         filters: framework.filter.clone(),
@@ -344,7 +344,7 @@ pub fn pre_filter(pod: &PodInfo, framework: &Framework, world: &World) -> Result
             PreFilter::Run(state) => plan.states[index] = state,
             PreFilter::Skip => plan.filters.retain(|f| *f != index),
             PreFilter::Refuse(Code::Error, message) => {
-                return Err(Attempt { message, is_error: true, ..Attempt::default() });
+                return Err(Box::new(Attempt { message, is_error: true, ..Attempt::default() }));
             }
             PreFilter::Refuse(Code::Unschedulable, message) => {
                 refusing.push(index);
@@ -352,7 +352,7 @@ pub fn pre_filter(pod: &PodInfo, framework: &Framework, world: &World) -> Result
             }
             PreFilter::Refuse(code, message) => {
                 let attempt = ruled_out(code, &[index], message, framework, world);
-                return Err(Attempt { ended_at: Some(index), ..attempt.with(plan) });
+                return Err(Box::new(Attempt { ended_at: Some(index), ..attempt.with(plan) }));
             }
             PreFilter::Nodes(some, state) => {
                 plan.states[index] = state;
@@ -365,13 +365,14 @@ pub fn pre_filter(pod: &PodInfo, framework: &Framework, world: &World) -> Result
                     let code = Code::UnschedulableAndUnresolvable;
                     let message = nothing_left(framework, &plan.narrowing);
                     let attempt = ruled_out(code, &plan.narrowing, message, framework, world);
-                    return Err(Attempt { ended_at: Some(index), ..attempt.with(plan) });
+                    return Err(Box::new(Attempt { ended_at: Some(index), ..attempt.with(plan) }));
                 }
             }
         }
     }
     if let Some(message) = refused {
-        return Err(ruled_out(Code::Unschedulable, &refusing, message, framework, world).with(plan));
+        let attempt = ruled_out(Code::Unschedulable, &refusing, message, framework, world);
+        return Err(Box::new(attempt.with(plan)));
     }
     plan.slots = names.map(|names| world.cache.in_order(&names));
     Ok(plan)

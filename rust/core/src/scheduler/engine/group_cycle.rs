@@ -10,7 +10,7 @@ use crate::scheduler::groups::{key_of, needed_count, INCOMPLETE};
 enum Tried {
     /// In flight.
     Placed(Arc<str>),
-    Left(QueuedPod, Attempt),
+    Left(Box<(QueuedPod, Attempt)>),
 }
 
 impl SchedulerEngine {
@@ -58,17 +58,18 @@ impl SchedulerEngine {
             if let Some(best) = attempt.preemption.as_ref().and_then(Preemption::best) {
                 self.cache.nominate(&queued.info, self.cache.info(best.slot).facts.name);
             }
-            tried.push(Tried::Left(queued, attempt));
+            tried.push(Tried::Left(Box::new((queued, attempt))));
         }
         let needed = needed_count(&self.objects, &key).unwrap_or(1);
         if placed_count < needed {
-            let is_roomy = |tried: &&Tried| matches!(tried, Tried::Left(_, attempt) if has_best(attempt));
+            let is_roomy = |tried: &&Tried| matches!(tried, Tried::Left(left) if has_best(&left.1));
             let roomy_count = tried.iter().filter(is_roomy).count();
             self.failed_groups.insert(key);
             return self.roll_back(decisions, tried, placed_count + roomy_count >= needed);
         }
         for left in tried {
-            if let Tried::Left(queued, attempt) = left {
+            if let Tried::Left(left) = left {
+                let (queued, attempt) = *left;
                 let rejectors = attempt.rejectors;
                 decisions.push(self.left_out(queued, attempt, rejectors));
             }
@@ -87,11 +88,11 @@ impl SchedulerEngine {
         for tried in tried.into_iter().rev() {
             let (queued, mut attempt) = match tried {
                 Tried::Placed(uid) => self.unplaced(&uid),
-                Tried::Left(queued, attempt) if is_making_room => {
-                    left.push((queued, attempt));
+                Tried::Left(kept) if is_making_room => {
+                    left.push(*kept);
                     continue;
                 }
-                Tried::Left(queued, attempt) => (queued, attempt),
+                Tried::Left(kept) => *kept,
             };
             attempt.preemption = None;
             self.cache.nominate(&queued.info, queued.info.nominated_node_name);
