@@ -235,6 +235,21 @@ struct DryRun<'a> {
     rejection: Rejection,
     /// Why nodes are no candidates.
     reasons: Vec<(Reason, usize)>,
+    /// Kept between nodes for its allocation alone.
+    lower: Vec<Lower<'a>>,
+}
+
+/// A pod of lower priority on the node that is looked at.
+struct Lower<'a> {
+    pod: &'a Arc<PodInfo>,
+    is_violating: bool,
+    is_victim: bool,
+}
+
+impl<'a> Lower<'a> {
+    fn new(pod: &'a Arc<PodInfo>) -> Lower<'a> {
+        Lower { pod, is_violating: false, is_victim: false }
+    }
 }
 
 /// The place of NodeResourcesFit among the filters, when no other depends on the pods of the node.
@@ -260,21 +275,30 @@ impl<'a> DryRun<'a> {
             light: light_place(attempt, pod, framework),
             rejection: Rejection::default(),
             reasons: Vec::new(),
+            lower: Vec::new(),
         }
     }
 
     /// The victims that the pod needs on this node; None when even all of them would not do.
     fn on_node(&mut self, slot: Slot) -> Option<Candidate> {
         let node = self.world.cache.info(slot);
+        let mut lower = std::mem::take(&mut self.lower);
+        lower.clear();
         let is_lower = |other: &&Arc<PodInfo>| other.priority < self.pod.priority;
-        let mut lower: Vec<Arc<PodInfo>> = node.pods.iter().filter(is_lower).cloned().collect();
+        lower.extend(node.pods.iter().filter(is_lower).map(Lower::new));
+        let candidate = self.without(&mut lower, node, slot);
+        self.lower = lower;
+        candidate
+    }
+
+    fn without(&mut self, lower: &mut [Lower<'a>], node: &NodeInfo, slot: Slot) -> Option<Candidate> {
         if lower.is_empty() {
             self.note(Reason::Text(NO_VICTIMS));
             return None;
         }
         self.load(node);
-        for other in &lower {
-            self.remove(other);
+        for other in lower.iter() {
+            self.remove(other.pod);
         }
         if !self.fits_at_all(node) {
             for reason in std::mem::take(&mut self.rejection.reasons) {
@@ -282,14 +306,16 @@ impl<'a> DryRun<'a> {
             }
             return None;
         }
-        lower.sort_by(by_importance);
-        let candidate = self.reprieve(slot, lower);
-        if candidate.victims.is_empty() {
-            let name = self.world.symbols.text(self.node.facts.name);
+        lower.sort_by(|a, b| by_importance(a.pod, b.pod));
+        let violation_count = self.reprieve(lower);
+        let victims = lower.iter().filter(|other| other.is_victim).map(|other| other.pod.clone());
+        let victims: Vec<Arc<PodInfo>> = victims.collect();
+        if victims.is_empty() {
+            let name = self.world.symbols.text(node.facts.name);
             self.note(Reason::Told(format!("expected at least one victim pod on node \"{name}\"").into()));
             return None;
         }
-        Some(candidate)
+        Some(Candidate { slot, victims, violation_count })
     }
 
     /// Copies the node and the states.
@@ -309,34 +335,39 @@ impl<'a> DryRun<'a> {
         }
     }
 
-    /// Gives back every pod with which the preemptor still fits, those protected by a budget first.
-    fn reprieve(&mut self, slot: Slot, lower: Vec<Arc<PodInfo>>) -> Candidate {
-        let violating = self.violating(&lower);
-        let mut is_victim = vec![false; lower.len()];
+    /// Gives back every pod with which the preemptor still fits, those protected by a budget first. Returns how many of
+    /// these stay away.
+    fn reprieve(&mut self, lower: &mut [Lower<'a>]) -> usize {
         let mut violation_count = 0;
-        for is_first_round in [true, false] {
-            for (at, other) in lower.iter().enumerate().filter(|(at, _)| violating[*at] == is_first_round) {
-                self.add(other);
-                if !self.fits() {
-                    self.remove(other);
-                    is_victim[at] = true;
-                    violation_count += usize::from(is_first_round);
-                }
+        if self.mark_violating(lower) {
+            for other in lower.iter_mut().filter(|other| other.is_violating) {
+                other.is_victim = !self.can_stay(other.pod);
+                violation_count += usize::from(other.is_victim);
             }
         }
-        let victims = lower.into_iter().zip(is_victim).filter(|(_, is_victim)| *is_victim);
-        Candidate { slot, victims: victims.map(|(other, _)| other).collect(), violation_count }
+        for other in lower.iter_mut().filter(|other| !other.is_violating) {
+            other.is_victim = !self.can_stay(other.pod);
+        }
+        violation_count
     }
 
-    /// Whose eviction would violate a budget, if all before them were evicted too.
-    fn violating(&self, pods: &[Arc<PodInfo>]) -> Vec<bool> {
+    fn can_stay(&mut self, other: &Arc<PodInfo>) -> bool {
+        self.add(other);
+        let fits = self.fits();
+        if !fits {
+            self.remove(other);
+        }
+        fits
+    }
+
+    /// Marks those whose eviction would violate a budget, if all before them were evicted too. False when there are none.
+    fn mark_violating(&self, pods: &mut [Lower]) -> bool {
         let budgets = &self.world.objects.budgets;
         if budgets.is_empty() {
-            return vec![false; pods.len()];
+            return false;
         }
         let mut left: Vec<(*const Budget, i64)> = Vec::new();
-        let mut is_violating = |pod: &Arc<PodInfo>| {
-            let mut is_any = false;
+        for Lower { pod, is_violating, .. } in pods.iter_mut() {
             for budget in budgets.of(pod.shape.namespace).filter(|budget| budget.covers(pod)) {
                 let at = left.iter().position(|(known, _)| std::ptr::eq(*known, budget));
                 let at = at.unwrap_or_else(|| {
@@ -344,11 +375,10 @@ impl<'a> DryRun<'a> {
                     left.len() - 1
                 });
                 left[at].1 -= 1;
-                is_any |= left[at].1 < 0;
+                *is_violating |= left[at].1 < 0;
             }
-            is_any
-        };
-        pods.iter().map(&mut is_violating).collect()
+        }
+        pods.iter().any(|other| other.is_violating)
     }
 
     /// `fits`, and in a light run the filters that look at nothing but the node's object.
