@@ -177,11 +177,13 @@ class Indexed(RuleBasedStateMachine):
         for engine in self.engines:
             engine.remove_node(f"n-{number}")
 
-    @rule(which=st.integers(0, 3), count=st.integers(1, 8), max_count=st.integers(0, 8))
-    def add_and_schedule(self, which: int, count: int, max_count: int) -> None:
+    @rule(which=st.integers(0, 3), count=st.integers(1, 8), max_count=st.integers(0, 8), is_numbered=st.booleans())
+    def add_and_schedule(self, which: int, count: int, max_count: int, is_numbered: bool) -> None:
         template = self.templates[which % len(self.templates)]
         for _ in range(count):
-            self._set(template, f"p-{self.number}")
+            name = f"p-{self.number}"
+            labels = template["metadata"]["labels"] | ({"number": name} if is_numbered else {})
+            self._set({**template, "metadata": {**template["metadata"], "labels": labels}}, name)
             self.number += 1
         self._schedule(max_count)
 
