@@ -70,6 +70,7 @@ impl<'a, 'f> Parser<'a, 'f> {
 
     fn root(&mut self, cursor: &mut Cursor<'a>) -> Result<(), EnvelopeError> {
         let (mut is_in_head, mut member_count) = (true, 0);
+        let all = u64::MAX.checked_shr((FIELD_PATHS_MAX - self.wanted.len()) as u32).unwrap_or(0);
         self.head_len = cursor.offset() + 1;
         cursor.members(|cursor, key| {
             if is_in_head {
@@ -77,7 +78,7 @@ impl<'a, 'f> Parser<'a, 'f> {
             }
             is_in_head = is_in_head && matches!(&**key, "kind" | "apiVersion") && cursor.peek() == Some(b'"');
             member_count += 1;
-            let chosen = self.chosen(u64::MAX, 0, key);
+            let chosen = self.chosen(all, 0, key);
             match &**key {
                 "metadata" => self.metadata(cursor, chosen),
                 _ => self.value(cursor, chosen, 1),
@@ -105,8 +106,9 @@ impl<'a, 'f> Parser<'a, 'f> {
     /// The paths among `among` whose segment at `depth` is `key`; what they found before no longer counts.
     fn chosen(&mut self, among: u64, depth: usize, key: &str) -> u64 {
         let mut mask = 0;
-        for (index, wanted) in self.wanted.iter_mut().enumerate() {
-            if among >> index & 1 == 1 && wanted.path.get(depth).is_some_and(|segment| **segment == *key) {
+        for index in bits(among) {
+            let wanted = &mut self.wanted[index];
+            if wanted.path.get(depth).is_some_and(|segment| **segment == *key) {
                 mask |= 1 << index;
                 wanted.found = None;
             }
@@ -126,8 +128,9 @@ impl<'a, 'f> Parser<'a, 'f> {
             });
         }
         let text = leaf(cursor)?;
-        for (index, wanted) in self.wanted.iter_mut().enumerate() {
-            if mask >> index & 1 == 1 && wanted.path.len() == depth {
+        for index in bits(mask) {
+            let wanted = &mut self.wanted[index];
+            if wanted.path.len() == depth {
                 wanted.found = text.clone();
             }
         }
@@ -189,10 +192,10 @@ impl<'a, 'f> Parser<'a, 'f> {
         if labels.len() > LABELS_MAX || owner_uids.len() > LABELS_MAX {
             return Err(EnvelopeError::TooMany);
         }
+        let field_texts = field_texts(self.fields, &self.wanted);
         let texts = [&*name, &*namespace].into_iter();
         let texts = texts.chain(labels.iter().flat_map(|(key, value)| [&**key, &**value]));
-        let texts =
-            texts.chain((0..self.fields.len()).map(|index| field_text(self.fields, &self.wanted, index)));
+        let texts = texts.chain(field_texts.iter().copied());
         let texts = texts.chain([&*uid]).chain(owner_uids.iter().map(|uid| &**uid));
         let mut packed = Vec::with_capacity(texts.clone().map(packed_len).sum());
         texts.for_each(|text| pack(&mut packed, text));
@@ -207,11 +210,30 @@ impl<'a, 'f> Parser<'a, 'f> {
     }
 }
 
-/// The first of a field's paths that was present and not empty, or its default.
-fn field_text<'t>(fields: &'t [FieldSpec], wanted: &'t [Wanted<'_, '_>], index: usize) -> &'t str {
-    let found =
-        wanted.iter().filter(|wanted| wanted.field == index).filter_map(|wanted| wanted.found.as_deref());
-    found.into_iter().find(|text| !text.is_empty()).unwrap_or(&fields[index].default)
+/// Of each field the first of its paths that was present and not empty, or its default.
+fn field_texts<'t>(fields: &'t [FieldSpec], wanted: &'t [Wanted<'_, '_>]) -> Vec<&'t str> {
+    let mut texts = vec![""; fields.len()];
+    for Wanted { field, found, .. } in wanted {
+        if texts[*field].is_empty() {
+            texts[*field] = found.as_deref().unwrap_or("");
+        }
+    }
+    for (text, field) in texts.iter_mut().zip(fields) {
+        if text.is_empty() {
+            *text = &field.default;
+        }
+    }
+    texts
+}
+
+/// The places of a mask's bits, rising.
+fn bits(mask: u64) -> impl Iterator<Item = usize> {
+    let mut rest = mask;
+    std::iter::from_fn(move || {
+        let index = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+        rest &= rest - 1;
+        Some(index)
+    })
 }
 
 fn slot(start: usize, end: usize, form: Form) -> Slot {
