@@ -40,11 +40,12 @@ def compare(
     for engine in engines:
         _feed(engine, store, revision)
     pods = list(_as_created(store, keys))
+    for engine in engines:
+        for pod in pods:
+            engine.set_pod(pod)
     now_s, started_s = clock.now_s(), clock.monotonic_s()
     sample_count = agreeing_count = 0
-    for pod in pods:
-        for engine in engines:
-            engine.set_pod(pod)
+    for _ in pods:
         ours, theirs = ({one.uid: one.node_name for one in engine.schedule(now_s, 1)} for engine in engines)
         sample_count += max(len(ours), len(theirs))
         agreeing_count += sum(1 for uid, node_name in ours.items() if theirs.get(uid) == node_name)
