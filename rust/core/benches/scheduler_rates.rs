@@ -9,7 +9,7 @@ const HOST: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
 
 /// (name, what the pods' spec has beside the usual, whether a service selects them).
-const CASES: [(&str, &str, bool); 10] = [
+const CASES: [(&str, &str, bool); 13] = [
     ("basic", "", false),
     (
         "node-affinity",
@@ -48,6 +48,13 @@ const CASES: [(&str, &str, bool); 10] = [
         false,
     ),
     ("unschedulable", r#","nodeSelector":{"nowhere":"x"}"#, false),
+    (
+        "named",
+        r#","affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchFields":[{"key":"metadata.name","operator":"In","values":["NODE"]}]}]}}}"#,
+        false,
+    ),
+    ("numbered", "", false),
+    ("many-shapes", "", false),
 ];
 
 /// Microseconds of this thread's processor time.
@@ -67,9 +74,15 @@ fn node(number: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-fn pod(number: usize, extra: &str) -> Vec<u8> {
+/// Of the case "many-shapes".
+const SHAPE_COUNT: usize = 500;
+
+fn pod(number: usize, case: &str, extra: &str, node_count: usize) -> Vec<u8> {
+    let extra = extra.replace("NODE", &format!("node-{}", number % node_count));
+    let milli_cpu = if case == "many-shapes" { 100 + number % SHAPE_COUNT } else { 100 };
+    let label = if case == "numbered" { format!(r#","number":"{number}""#) } else { String::new() };
     format!(
-        r#"{{"kind":"Pod","apiVersion":"v1","metadata":{{"name":"pod-{number}","generateName":"pod-","namespace":"default","uid":"00000000-0000-4000-9000-{number:012}","resourceVersion":"{number}","generation":1,"creationTimestamp":"2026-01-01T00:00:00Z","labels":{{"color":"blue"}}}},"spec":{{"volumes":[],"containers":[{{"name":"pause","image":"registry.k8s.io/pause:3.10","ports":[{{"containerPort":80,"protocol":"TCP"}}],"resources":{{"limits":{{"cpu":"100m","memory":"500Mi"}},"requests":{{"cpu":"100m","memory":"500Mi"}}}},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File","imagePullPolicy":"IfNotPresent"}}],"restartPolicy":"Always","terminationGracePeriodSeconds":30,"dnsPolicy":"ClusterFirst","serviceAccountName":"default","serviceAccount":"default","securityContext":{{}},"schedulerName":"default-scheduler","tolerations":[{{"key":"node.kubernetes.io/not-ready","operator":"Exists","effect":"NoExecute","tolerationSeconds":300}},{{"key":"node.kubernetes.io/unreachable","operator":"Exists","effect":"NoExecute","tolerationSeconds":300}}],"priority":0,"enableServiceLinks":true,"preemptionPolicy":"PreemptLowerPriority"{extra}}},"status":{{"phase":"Pending","qosClass":"Burstable"}}}}"#
+        r#"{{"kind":"Pod","apiVersion":"v1","metadata":{{"name":"pod-{number}","generateName":"pod-","namespace":"default","uid":"00000000-0000-4000-9000-{number:012}","resourceVersion":"{number}","generation":1,"creationTimestamp":"2026-01-01T00:00:00Z","labels":{{"color":"blue"{label}}}}},"spec":{{"volumes":[],"containers":[{{"name":"pause","image":"registry.k8s.io/pause:3.10","ports":[{{"containerPort":80,"protocol":"TCP"}}],"resources":{{"limits":{{"cpu":"100m","memory":"500Mi"}},"requests":{{"cpu":"{milli_cpu}m","memory":"500Mi"}}}},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File","imagePullPolicy":"IfNotPresent"}}],"restartPolicy":"Always","terminationGracePeriodSeconds":30,"dnsPolicy":"ClusterFirst","serviceAccountName":"default","serviceAccount":"default","securityContext":{{}},"schedulerName":"default-scheduler","tolerations":[{{"key":"node.kubernetes.io/not-ready","operator":"Exists","effect":"NoExecute","tolerationSeconds":300}},{{"key":"node.kubernetes.io/unreachable","operator":"Exists","effect":"NoExecute","tolerationSeconds":300}}],"priority":0,"enableServiceLinks":true,"preemptionPolicy":"PreemptLowerPriority"{extra}}},"status":{{"phase":"Pending","qosClass":"Burstable"}}}}"#
     )
     .into_bytes()
 }
@@ -78,7 +91,7 @@ fn run(case: &(&str, &str, bool), node_count: usize, pod_count: usize, is_indexe
     let (name, extra, is_served) = case;
     let mut engine = SchedulerEngine::new(b"", 1, is_indexed).expect("the defaults are a configuration");
     let nodes: Vec<Vec<u8>> = (0..node_count).map(node).collect();
-    let pods: Vec<Vec<u8>> = (0..pod_count).map(|number| pod(number, extra)).collect();
+    let pods: Vec<Vec<u8>> = (0..pod_count).map(|number| pod(number, name, extra, node_count)).collect();
     let started = now_us();
     for node in &nodes {
         engine.set_node(node).expect("it is a node");

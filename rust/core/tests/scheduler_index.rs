@@ -42,7 +42,7 @@ fn node(number: usize, zone: usize, cpu: usize, effect: usize) -> String {
     )
 }
 
-const KINDS: usize = 9;
+const KINDS: usize = 10;
 
 /// What pods of one kind have in their spec beside a container.
 fn constraints(kind: usize) -> String {
@@ -66,6 +66,13 @@ fn constraints(kind: usize) -> String {
         6 => format!(r#","affinity":{{"podAntiAffinity":{{"{SOFT}":[{}]}}}}"#, weighted(HOST)),
         7 => r#","tolerations":[{"key":"t","operator":"Exists"}],"nodeSelector":{"topology.kubernetes.io/zone":"z1"}"#
             .to_owned(),
+        8 => {
+            let names: Vec<String> = (0..NODE_COUNT / 2).map(|number| format!(r#""n{number}""#)).collect();
+            let names = names.join(",");
+            let field = format!(r#"{{"key":"metadata.name","operator":"In","values":[{names}]}}"#);
+            let terms = format!(r#"{{"nodeSelectorTerms":[{{"matchFields":[{field}]}}]}}"#);
+            format!(r#","affinity":{{"nodeAffinity":{{"{HARD}":{terms}}}}}"#)
+        }
         _ => format!(r#","topologySpreadConstraints":[{}]"#, spread(HOST, "ScheduleAnyway")),
     }
 }

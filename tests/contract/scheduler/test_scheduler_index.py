@@ -143,8 +143,13 @@ def templates(draw: st.DrawFn) -> Json:
                 st.lists(st.fixed_dictionaries({"weight": st.integers(1, 9), "preference": node_terms}), max_size=2)
             )
         }
-        if draw(st.booleans()):
-            node_affinity[REQUIRED] = {"nodeSelectorTerms": draw(st.lists(node_terms, min_size=1, max_size=2))}
+        match draw(st.integers(0, 3)):
+            case 0 | 1:
+                node_affinity[REQUIRED] = {"nodeSelectorTerms": draw(st.lists(node_terms, min_size=1, max_size=2))}
+            case 2:
+                names = [f"n-{number}" for number in draw(st.lists(NODE_NAMES, min_size=1, max_size=3))]
+                field = {"key": "metadata.name", "operator": "In", "values": names}
+                node_affinity[REQUIRED] = {"nodeSelectorTerms": [{"matchFields": [field]}]}
         spec["affinity"]["nodeAffinity"] = node_affinity
     return {"metadata": {"namespace": draw(NAMESPACES), "labels": draw(LABELS)}, "spec": spec, "status": {}}
 

@@ -8,6 +8,7 @@ use super::images::PodImages;
 use super::interner::{Interner, Symbol, EMPTY};
 use super::manifest;
 use super::node::{Effect, Taint};
+use super::node_selector::Operator;
 use super::node_selector::{decimal, node_affinity_terms, Term};
 use super::pod_affinity::PodAffinity;
 use super::pod_claims::PodClaims;
@@ -116,6 +117,12 @@ pub struct PodShape {
 }
 
 impl PodShape {
+    /// True when the required node affinity says by name which nodes can do.
+    pub fn names_nodes(&self) -> bool {
+        let names = |term: &Term| term.names.iter().any(|r| r.operator == Operator::In);
+        self.required_terms.as_ref().is_some_and(|terms| !terms.is_empty() && terms.iter().all(names))
+    }
+
     pub fn tolerates(&self, taint: &Taint) -> bool {
         self.tolerates_comparing(taint, false)
     }

@@ -48,6 +48,10 @@ impl Class {
     pub fn build(query: &Query, topologies: &mut Topologies, position: u64) -> Option<Class> {
         let plan = Plan::of(query.pod, query.framework, query.world)?;
         let tally = Tally::new(query, topologies)?;
+        if plan.names.is_some() && tally.is_counting() {
+            // The nodes outside are not kept, but what is on them would count.
+            return None;
+        }
         let is_mixed = plan.filters.iter().skip_while(|s| !s.is_on_pods).any(|s| !s.is_on_pods);
         let mut class = Class {
             plan,
@@ -95,11 +99,11 @@ impl Class {
         query: &Query,
         topologies: &mut Topologies,
     ) -> bool {
-        if self.cells.get(slot) == Verdict::Absent {
-            return true;
-        }
         if self.tally.learn(&pod.shape, query, topologies) {
             return false;
+        }
+        if self.cells.get(slot) == Verdict::Absent {
+            return true;
         }
         let mut moved = std::mem::take(&mut self.moved);
         self.tally.change(pod, by, slot, topologies, &mut moved);
@@ -139,6 +143,7 @@ impl Class {
     fn judge(&mut self, slot: Slot, query: &Query, topologies: &Topologies) {
         let verdict = match query.world.cache.present(slot) {
             None => Verdict::Absent,
+            Some(node) if self.plan.is_outside(node) => Verdict::Absent,
             Some(node) => match self.refusal(node, query, false) {
                 Some(refused) => refused,
                 None => {
@@ -234,7 +239,8 @@ impl Class {
         }
         let mut undo = Undo::new();
         for (slot, guests) in guests {
-            let Some(node) = query.world.cache.present(*slot) else { continue };
+            let node = query.world.cache.present(*slot).filter(|node| !self.plan.is_outside(node));
+            let Some(node) = node else { continue };
             let mut crowded = node.clone();
             guests.iter().for_each(|guest| crowded.add_pod(guest));
             if let Some(refused) = self.refusal(&crowded, query, false) {
@@ -266,11 +272,13 @@ impl Class {
         self.cells.all().filter(|(_, verdict)| is_soft(*verdict)).map(|(slot, _)| slot).collect()
     }
 
-    /// Why no node is feasible; None when the order of filters matters to the answer. `lists_nodes`: with the nodes on
+    /// Why no node is feasible; None when the order of filters matters to the answer, or nodes were ruled out before
+    /// any. `lists_nodes`: with the nodes on
     /// which fewer pods may help.
     pub fn refused(&self, query: &Query, lists_nodes: bool) -> Option<Refused> {
         let (groups, first) = (&self.cells.groups, self.plan.ranked.len());
-        if !self.plan.is_node_first && !groups.live().is_empty() {
+        let is_order_telling = !self.plan.is_node_first && !groups.live().is_empty();
+        if is_order_telling || self.plan.names.is_some() {
             return None;
         }
         let by_group = groups.live().iter().map(|id| {

@@ -41,6 +41,8 @@ const CLASSES_MAX: usize = 4_096;
 /// A shape that fewer references than this hold is the pod's own: scanning once is cheaper than a class. (The table of
 /// shapes holds one, the pod one, its template one.)
 const SHARED_MIN: usize = 4;
+/// The same for a shape that names its nodes: looking at these alone is as cheap as a class, until there are many pods.
+const NAMING_SHARED_MIN: usize = 64;
 /// So many shapes of pods that are alone in theirs are remembered, less the labels that do not matter.
 const REDUCED_MAX: usize = 4_096;
 
@@ -122,8 +124,12 @@ impl Index {
     /// The shape that stands for the pod's class; None for a pod that seems to be alone in its class.
     fn shape_of(&mut self, query: &Query) -> Option<Arc<PodShape>> {
         let shape = &query.pod.shape;
-        if Arc::strong_count(shape) >= SHARED_MIN {
+        let (is_naming, holder_count) = (shape.names_nodes(), Arc::strong_count(shape));
+        if holder_count >= if is_naming { NAMING_SHARED_MIN } else { SHARED_MIN } {
             return Some(shape.clone());
+        }
+        if is_naming {
+            return None;
         }
         let before = self.label_keys.generation();
         self.label_keys.learn_owners(query);

@@ -6,6 +6,8 @@
 use super::super::framework::{
     CycleState, Framework, PreFilter, PreScore, Reach, State, World, NODE_SCORE_MAX,
 };
+use super::super::interner::Symbol;
+use super::super::node::NodeInfo;
 use super::super::pod::PodInfo;
 
 /// One plugin at one point, with what it remembers about pods of the shape.
@@ -28,7 +30,9 @@ impl Step {
 pub struct Plan {
     /// Filters that judge a node by itself, in the profile's order.
     pub filters: Vec<Step>,
-    /// All of them come before the filters that judge by counts.
+    /// The nodes that PreFilter names, when it names some: no other can do.
+    pub names: Option<Vec<Symbol>>,
+    /// All of the filters come before the filters that judge by counts.
     pub is_node_first: bool,
     /// Scores that are added as they are.
     pub fixed: Vec<Step>,
@@ -58,6 +62,9 @@ impl Plan {
             match framework.plugins[plugin].pre_filter(pod, world) {
                 PreFilter::Run(state) => states[plugin] = state,
                 PreFilter::Skip => is_skipped[plugin] = true,
+                PreFilter::Nodes(names, state) if plan.names.is_none() => {
+                    (plan.names, states[plugin]) = (Some(names), state);
+                }
                 PreFilter::Nodes(..) | PreFilter::Refuse(..) => return None,
             }
         }
@@ -78,6 +85,11 @@ impl Plan {
         plan.add_scores(pod, framework, world, (&reaches, &states));
         let highest: i64 = plan.fixed.iter().map(|step| step.weight * NODE_SCORE_MAX).sum();
         (highest <= POINTS_MAX).then_some(plan)
+    }
+
+    /// True for a node that PreFilter rules out.
+    pub fn is_outside(&self, node: &NodeInfo) -> bool {
+        self.names.as_ref().is_some_and(|names| !names.contains(&node.facts.name))
     }
 
     fn add_scores(

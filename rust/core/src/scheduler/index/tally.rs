@@ -41,11 +41,11 @@ pub struct Tally {
     generations: (u64, u64),
 }
 
-/// The plugins that count, for pods of a class.
-fn plugins<'f>(
-    framework: &'f Framework,
-    pod: &PodInfo,
-) -> (Option<(usize, &'f PodTopologySpread)>, Option<(usize, &'f InterPodAffinity)>) {
+/// The plugins that count, with their places in the profile.
+type Counting<'f> = (Option<(usize, &'f PodTopologySpread)>, Option<(usize, &'f InterPodAffinity)>);
+
+/// Those that do so for pods of a class.
+fn plugins<'f>(framework: &'f Framework, pod: &PodInfo) -> Counting<'f> {
     let mut found = (None, None);
     for (index, plugin) in framework.plugins.iter().enumerate() {
         match plugin.reach(pod) {
