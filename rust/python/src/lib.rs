@@ -16,6 +16,11 @@ mod watch;
 
 use pyo3::prelude::*;
 
+/// What one thread allocates another often frees: the store's versions outlive who wrote them. With the C library's
+/// allocator that takes a fifth of the time of creating, deciding and binding a pod.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The Rust engine behind `pyk8s.core`.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {

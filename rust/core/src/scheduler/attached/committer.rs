@@ -8,8 +8,10 @@ use super::splice;
 use super::template::{Facts, Template};
 use crate::object::time::{Precision, Time};
 use crate::scheduler::random::SplitMix64;
+use crate::store::version::Version;
 use crate::store::write::{BatchWrite, Precondition};
 use crate::store::{Store, StoreError};
+use rustc_hash::FxHashMap;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -25,6 +27,10 @@ const LEASE_KEYS_MAX: usize = 1000;
 /// One placement to be written.
 #[derive(Clone, Debug)]
 pub struct Binding {
+    /// The pod's key in the store.
+    pub key: Arc<str>,
+    /// The pod as it was when it was decided, when that is known.
+    pub seen: Option<Arc<Version>>,
     pub uid: Arc<str>,
     pub namespace: Arc<str>,
     pub name: Arc<str>,
@@ -36,10 +42,9 @@ pub struct Binding {
 /// What became of a batch: one answer for each binding, the revision or why not.
 pub type Answers = Vec<Result<i64, String>>;
 
-/// Where pods, nodes and events lie.
+/// Where nodes and events lie.
 #[derive(Clone, Debug)]
 pub struct Places {
-    pub pods: String,
     pub nodes: String,
     /// "" writes no events.
     pub events: String,
@@ -108,6 +113,14 @@ struct Lease {
     used_count: usize,
 }
 
+/// What the tries of one batch share.
+struct Tries<'a> {
+    is_first: bool,
+    now: &'a str,
+    /// The nodes that were looked up, and whether they are there.
+    nodes: FxHashMap<&'a str, bool>,
+}
+
 struct Writer {
     store: Arc<Store>,
     places: Places,
@@ -122,12 +135,14 @@ impl Writer {
         let now = rfc3339(now_s);
         let mut answers: Vec<Option<Result<i64, String>>> = bindings.iter().map(|_| None).collect();
         let mut versions = vec![0; bindings.len()];
+        let mut tries = Tries { is_first: true, now: &now, nodes: FxHashMap::default() };
         for _ in 0..TRIES_MAX {
             let open: Vec<usize> = (0..bindings.len()).filter(|i| answers[*i].is_none()).collect();
             if open.is_empty() {
                 break;
             }
-            self.try_once(bindings, &open, &now, &mut answers, &mut versions);
+            self.try_once(bindings, &open, &mut tries, &mut answers, &mut versions);
+            tries.is_first = false;
         }
         let contended = || {
             Err("the object has been modified; please apply your changes to the latest version and try again"
@@ -139,18 +154,18 @@ impl Writer {
     }
 
     /// Writes the open bindings; those that met another write stay open.
-    fn try_once(
+    fn try_once<'a>(
         &self,
-        bindings: &[Binding],
+        bindings: &'a [Binding],
         open: &[usize],
-        now: &str,
+        tries: &mut Tries<'a>,
         answers: &mut [Option<Result<i64, String>>],
         versions: &mut [i64],
     ) {
         let mut writes = Vec::with_capacity(open.len());
         let mut written = Vec::with_capacity(open.len());
         for at in open.iter().copied() {
-            match self.prepare(&bindings[at], now) {
+            match self.prepare(&bindings[at], tries) {
                 Ok((write, version)) => {
                     versions[at] = version;
                     writes.push(write);
@@ -164,7 +179,8 @@ impl Writer {
                 for (at, outcome) in written.into_iter().zip(outcomes) {
                     match outcome {
                         Ok(revision) => answers[at] = Some(Ok(revision)),
-                        Err(StoreError::Conflict { .. }) => {}
+                        // Changed or gone since it was seen: the next try reads it.
+                        Err(StoreError::Conflict { .. } | StoreError::KeyNotFound { .. }) => {}
                         Err(error) => answers[at] = Some(Err(error.to_string())),
                     }
                 }
@@ -174,10 +190,13 @@ impl Writer {
     }
 
     /// The write that binds a pod, and the version of the pod that it was made from.
-    fn prepare(&self, binding: &Binding, now: &str) -> Result<(BatchWrite, i64), String> {
-        let Binding { uid, namespace, name, node, labels } = binding;
-        let key = format!("{}{namespace}/{name}", self.places.pods);
-        let living = self.store.get(&key, 0).map_err(|e| e.to_string())?;
+    fn prepare<'a>(&self, binding: &'a Binding, tries: &mut Tries<'a>) -> Result<(BatchWrite, i64), String> {
+        let Binding { key, seen, uid, name, node, labels, .. } = binding;
+        let living = match seen {
+            // Should it have changed, the write is refused and the next try reads it.
+            Some(seen) if tries.is_first => Some(seen.clone()),
+            _ => self.store.get(key, 0).map_err(|e| e.to_string())?,
+        };
         let living = living.ok_or_else(|| format!("pods \"{name}\" not found"))?;
         if let Some(object) = &living.object {
             let found = object.envelope.uid();
@@ -194,13 +213,18 @@ impl Writer {
                 return Err(format!("pod {name} is already assigned to node \"{bound_to}\""));
             }
         }
-        let node_key = format!("{}{node}", self.places.nodes);
-        if self.store.get(&node_key, 0).map_err(|e| e.to_string())?.is_none() {
+        let is_there = *tries.nodes.entry(node).or_insert_with(|| self.has_node(node));
+        if !is_there {
             return Err(format!("nodes \"{node}\" not found"));
         }
-        let value = splice::bound(&living.value, node, labels, now).ok_or("the stored pod cannot be read")?;
+        let value =
+            splice::bound(&living.value, node, labels, tries.now).ok_or("the stored pod cannot be read")?;
         let precondition = Precondition::Revision(living.mod_revision);
-        Ok((BatchWrite { key, value, lease: 0, precondition }, living.mod_revision))
+        Ok((BatchWrite { key: key.to_string(), value, lease: 0, precondition }, living.mod_revision))
+    }
+
+    fn has_node(&self, node: &str) -> bool {
+        self.store.get(&format!("{}{node}", self.places.nodes), 0).is_ok_and(|found| found.is_some())
     }
 
     /// Writes an event for each binding that was committed. An event that cannot be written is dropped.

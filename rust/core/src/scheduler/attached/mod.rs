@@ -17,7 +17,7 @@ use crate::store::version::{Event, EventKind, Version};
 use crate::store::watch::{Budget, WatchOptions, Watcher};
 use crate::store::{Store, StoreError};
 use committer::{Answers, Binding, Committer, Places};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use template::Template;
@@ -58,7 +58,9 @@ pub struct AttachedScheduler {
     committer: Committer,
     /// The placements that are being committed, in the order of their batch.
     sent: Vec<Decision>,
-    sent_keys: FxHashSet<String>,
+    sent_keys: FxHashSet<Arc<str>>,
+    /// Pods without a node as they were last seen: what a binding is made from, unless they change meanwhile.
+    pending: FxHashMap<Arc<str>, Arc<Version>>,
     /// Changes of pods whose binding is being committed: whose they are is known when its answer is.
     deferred: Vec<Event>,
     /// Revisions that this scheduler wrote itself and has not yet come across.
@@ -100,13 +102,14 @@ impl AttachedScheduler {
             listed.push((at, page.items));
             feeds.push(Feed { kind: kind.clone(), prefix: prefix.clone(), watcher });
         }
-        let places = Places { pods: pods.clone(), nodes, events };
+        let places = Places { nodes, events };
         Ok(AttachedScheduler {
             committer: Committer::new(store.clone(), places, Template::new(event_template), seed),
             store,
             feeds,
             sent: Vec::new(),
             sent_keys: FxHashSet::default(),
+            pending: FxHashMap::default(),
             deferred: Vec::new(),
             own: VecDeque::new(),
             told: Step::default(),
@@ -133,7 +136,7 @@ impl AttachedScheduler {
                 if is_pod && self.is_own(&event) {
                     continue;
                 }
-                if is_pod && self.sent_keys.contains(&**event.change.key()) {
+                if is_pod && self.sent_keys.contains(event.change.key()) {
                     self.deferred.push(event);
                 } else {
                     self.apply(engine, at, &event);
@@ -169,12 +172,13 @@ impl AttachedScheduler {
         is_own
     }
 
-    fn apply(&self, engine: &mut SchedulerEngine, at: usize, event: &Event) {
+    fn apply(&mut self, engine: &mut SchedulerEngine, at: usize, event: &Event) {
         let feed = &self.feeds[at];
         match event.kind {
             EventKind::Added | EventKind::Modified => self.set(engine, at, event.version()),
             EventKind::Deleted => {
                 let version = event.version();
+                self.pending.remove(&version.key);
                 let key = version.key.strip_prefix(&*feed.prefix).unwrap_or(&version.key);
                 match feed.kind.as_str() {
                     "Node" => engine.remove_node(key),
@@ -189,7 +193,17 @@ impl AttachedScheduler {
     }
 
     /// An object that cannot be read is no reason to stop: it is left as it was, as by the feeder.
-    fn set(&self, engine: &mut SchedulerEngine, at: usize, version: &Version) {
+    fn set(&mut self, engine: &mut SchedulerEngine, at: usize, version: &Arc<Version>) {
+        if self.feeds[at].kind == "Pod" {
+            let is_bound = version.object.as_ref().is_some_and(|object| {
+                !object.envelope.field_named("spec.nodeName", &object.specs).is_empty()
+            });
+            if is_bound {
+                self.pending.remove(&version.key);
+            } else {
+                self.pending.insert(version.key.clone(), version.clone());
+            }
+        }
         let outcome: Result<(), SchedulerError> = match self.feeds[at].kind.as_str() {
             "Node" => engine.set_node(&version.value),
             "Pod" => engine.set_pod(&version.value),
@@ -250,9 +264,16 @@ impl AttachedScheduler {
         if placed.is_empty() {
             return;
         }
-        let bindings = placed.iter().map(|decision| binding_of(engine, decision)).collect();
-        self.sent_keys
-            .extend(placed.iter().map(|d| format!("{}{}/{}", self.pod_prefix, d.pod.namespace, d.pod.name)));
+        let mut bindings = Vec::with_capacity(placed.len());
+        for decision in &placed {
+            let key = format!("{}{}/{}", self.pod_prefix, decision.pod.namespace, decision.pod.name);
+            let (key, seen) = match self.pending.remove_entry(key.as_str()) {
+                Some((key, version)) => (key, Some(version)),
+                None => (Arc::from(key), None),
+            };
+            self.sent_keys.insert(key.clone());
+            bindings.push(binding_of(engine, decision, key, seen));
+        }
         self.sent = placed;
         self.committer.send(bindings, now_s);
     }
@@ -295,8 +316,15 @@ impl AttachedScheduler {
     }
 }
 
-fn binding_of(engine: &SchedulerEngine, decision: &Decision) -> Binding {
+fn binding_of(
+    engine: &SchedulerEngine,
+    decision: &Decision,
+    key: Arc<str>,
+    seen: Option<Arc<Version>>,
+) -> Binding {
     Binding {
+        key,
+        seen,
         uid: decision.pod.uid.clone(),
         namespace: decision.pod.namespace.clone(),
         name: decision.pod.name.clone(),
