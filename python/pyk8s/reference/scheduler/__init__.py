@@ -5,6 +5,7 @@ that saturate, but in NodeResourcesBalancedAllocation.
 Not here: reading watches, writing bindings and events (see `pyk8s.scheduler`).
 """
 
-from pyk8s.reference.scheduler.engine import Decision, SchedulerEngine
+from pyk8s.reference.scheduler.decision import Decision
+from pyk8s.reference.scheduler.engine import SchedulerEngine
 
 __all__ = ["Decision", "SchedulerEngine"]

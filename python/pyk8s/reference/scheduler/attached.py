@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyk8s.errors import Conflict, DecodeError, KeyExists
-from pyk8s.reference.scheduler.engine import Decision, SchedulerEngine
+from pyk8s.reference.scheduler.decision import Decision
+from pyk8s.reference.scheduler.engine import SchedulerEngine
 from pyk8s.reference.scheduler.random import SplitMix64
 
 Json = dict[str, Any]

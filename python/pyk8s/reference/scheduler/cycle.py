@@ -7,7 +7,6 @@ Not here: the queue, PostFilter (see `preemption`).
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +25,7 @@ from pyk8s.reference.scheduler.framework import (
 )
 from pyk8s.reference.scheduler.node import NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
+from pyk8s.reference.scheduler.refusal import refusal
 
 FEASIBLE_NODES_MIN = 100
 """Fewer nodes than this are always looked at all."""
@@ -206,35 +206,6 @@ class Cycle:
             attempt.weighted[plugin] = [weight * score for score in plugin.normalize(pod, nodes, list(raw), state)]
             attempt.totals = [a + b for a, b in zip(attempt.totals, attempt.weighted[plugin], strict=True)]
         return True
-
-
-def refusal(pod: PodInfo, node: NodeInfo, plan: Plan, world: World) -> tuple[Plugin, Rejection] | None:
-    """The first filter that refuses the node, with its reasons; None when all admit it.
-
-    With pods of at least this priority nominated to the node, it must do both with them and without.
-    """
-    guests = world.cache.nominated_to(node.facts.name, pod)
-    if guests:
-        crowded = node.copy()
-        states = {plugin: copy.deepcopy(state) for plugin, state in plan.states.items()}
-        for guest in guests:
-            crowded.add_pod(guest)
-            for plugin, state in states.items():
-                plugin.add_pod(pod, guest, crowded, state, world)
-        refused = _first_refusal(pod, crowded, plan.filters, states, world)
-        if refused is not None:
-            return refused
-    return _first_refusal(pod, node, plan.filters, plan.states, world)
-
-
-def _first_refusal(
-    pod: PodInfo, node: NodeInfo, filters: list[Plugin], states: dict[Plugin, State], world: World
-) -> tuple[Plugin, Rejection] | None:
-    for plugin in filters:
-        rejection = plugin.filter(pod, node, states.get(plugin), world)
-        if rejection is not None:
-            return plugin, rejection
-    return None
 
 
 def _refused(code: Code, plugins: list[Plugin], message: str, world: World, plan: Plan) -> Attempt:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 from pyk8s.reference.scheduler.cache import Cache
 from pyk8s.reference.scheduler.config import Config
 from pyk8s.reference.scheduler.cycle import Attempt, Cycle
+from pyk8s.reference.scheduler.decision import Decision, PodReference
 from pyk8s.reference.scheduler.evaluate import dumped, evaluate, told
 from pyk8s.reference.scheduler.event import (
     AssignedPodAdded,
@@ -34,45 +34,12 @@ from pyk8s.reference.scheduler.groups import INCOMPLETE, key_of, needed_count
 from pyk8s.reference.scheduler.node import NodeFacts, NodeInfo
 from pyk8s.reference.scheduler.node_table import Texts
 from pyk8s.reference.scheduler.objects import KINDS, Objects, parse
-from pyk8s.reference.scheduler.plugins.default_binder import binding
 from pyk8s.reference.scheduler.pod import PodInfo
 from pyk8s.reference.scheduler.preemption import post_filter
 from pyk8s.reference.scheduler.queue import Queue, QueuedPod
 from pyk8s.reference.scheduler.random import SplitMix64
 
-PodReference = tuple[str, str, str]
 TOPOLOGY_LABELS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone")
-Outcome = Literal["scheduled", "unschedulable", "error", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    pod: PodInfo
-    outcome: Outcome
-    node_name: str = ""
-    message: str = ""
-    plugins: list[str] = field(default_factory=list)
-    attempts: int = 0
-    writes: bytes = b""
-    nominated_node_name: str = ""
-    victims: list[PodReference] = field(default_factory=list)
-    cleared: list[PodReference] = field(default_factory=list)
-
-    @property
-    def uid(self) -> str:
-        return self.pod.uid
-
-    @property
-    def namespace(self) -> str:
-        return self.pod.namespace
-
-    @property
-    def name(self) -> str:
-        return self.pod.name
-
-    @property
-    def binding(self) -> bytes:
-        return binding(self.pod, self.node_name) if self.outcome == "scheduled" else b""
 
 
 @dataclass(slots=True)

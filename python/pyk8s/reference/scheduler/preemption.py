@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pyk8s.errors import SelectorError
-from pyk8s.reference.scheduler.cycle import Attempt, Plan, fit_message, refusal
+from pyk8s.reference.scheduler.cycle import Attempt, Plan, fit_message
 from pyk8s.reference.scheduler.framework import Framework, Rejection, World
 from pyk8s.reference.scheduler.node import NodeInfo
 from pyk8s.reference.scheduler.pod import PodInfo
+from pyk8s.reference.scheduler.refusal import refusal
 from pyk8s.reference.selector.selection import Selection
 
 Json = dict[str, Any]

@@ -188,7 +188,6 @@ pub struct Config {
     pub profiles: Vec<Profile>,
     pub initial_backoff_s: f64,
     pub max_backoff_s: f64,
-    pub gates: FxHashMap<String, bool>,
 }
 
 impl Config {
@@ -230,7 +229,7 @@ impl Config {
         };
         let initial_backoff_s = seconds("podInitialBackoffSeconds", 1.0)?;
         let max_backoff_s = seconds("podMaxBackoffSeconds", 10.0)?;
-        Ok(Config { profiles, initial_backoff_s, max_backoff_s, gates })
+        Ok(Config { profiles, initial_backoff_s, max_backoff_s })
     }
 }
 

@@ -6,9 +6,9 @@
 use super::cache::Slot;
 use super::framework::{Code, CycleState, Framework, PreFilter, PreScore, Reason, Rejection, State, World};
 use super::interner::{Symbol, EMPTY};
-use super::node::NodeInfo;
 use super::pod::PodInfo;
 use super::preemption::Preemption;
+use super::refusal::refusal;
 
 /// Fewer nodes than this are always looked at all.
 const FEASIBLE_NODES_MIN: usize = 100;
@@ -398,55 +398,6 @@ pub fn pre_score(
 
 pub fn state_at(states: &[Option<State>], index: usize) -> Option<&dyn CycleState> {
     states.get(index).and_then(|state| state.as_deref())
-}
-
-/// The first filter that refuses the node (`rejection` says why); None when all admit it.
-///
-/// With pods of at least this priority nominated to the node, it must do both with them and without.
-pub fn refusal(
-    pod: &PodInfo,
-    node: &NodeInfo,
-    framework: &Framework,
-    world: &World,
-    (filters, states): (&[usize], &[Option<State>]),
-    rejection: &mut Rejection,
-) -> Option<usize> {
-    let guests = world.cache.nominated_to(node.facts.name, pod);
-    if !guests.is_empty() {
-        let mut crowded = node.clone();
-        let mut crowd: Vec<Option<State>> =
-            states.iter().map(|s| s.as_ref().map(|s| s.as_ref().copied())).collect();
-        for guest in &guests {
-            crowded.add_pod(guest);
-            for (index, state) in crowd.iter_mut().enumerate() {
-                if let Some(state) = state {
-                    framework.plugins[index].add_pod(pod, guest, &crowded, state.as_mut(), world);
-                }
-            }
-        }
-        let refused = first_refusal(pod, &crowded, framework, world, filters, &crowd, rejection);
-        if refused.is_some() {
-            return refused;
-        }
-    }
-    first_refusal(pod, node, framework, world, filters, states, rejection)
-}
-
-/// The first of the filters that refuses the node as given.
-#[inline]
-pub fn first_refusal(
-    pod: &PodInfo,
-    node: &NodeInfo,
-    framework: &Framework,
-    world: &World,
-    filters: &[usize],
-    states: &[Option<State>],
-    rejection: &mut Rejection,
-) -> Option<usize> {
-    rejection.reasons.clear();
-    filters.iter().copied().find(|index| {
-        !framework.plugins[*index].filter(pod, node, state_at(states, *index), world, rejection)
-    })
 }
 
 fn ruled_out(code: Code, plugins: &[usize], reason: String, framework: &Framework, world: &World) -> Attempt {

@@ -86,13 +86,12 @@ impl Rejection {
     }
 }
 
-/// What plugins may read: nodes and their pods, every other object, the time.
+/// What plugins may read: nodes and their pods, every other object.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
     pub cache: &'a Cache,
     pub objects: &'a Objects,
     pub symbols: &'a Interner,
-    pub now_s: f64,
 }
 
 /// What one plugin remembers within one attempt. Every `Clone` type can be one.
@@ -324,7 +323,7 @@ pub trait Plugin: Send + Sync {
 
 fn unknown(name: &str, profile: &Profile) -> SchedulerError {
     let place = |point: &&str| profile.points[*point].iter().position(|n| n == name);
-    let found = POINTS.iter().find_map(|point| place(&point).map(|at| (point, at)));
+    let found = POINTS.iter().find_map(|point| place(point).map(|at| (point, at)));
     let (point, at) = found.expect("the profile named the plugin at some point");
     SchedulerError::Decode(format!("plugins.{point}[{at}]: plugin \"{name}\" does not exist"))
 }

@@ -47,6 +47,7 @@ mod quantity;
 mod queue;
 mod random;
 mod raw_pod;
+mod refusal;
 mod requests;
 mod resources;
 mod semantic_version;

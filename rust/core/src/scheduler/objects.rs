@@ -144,10 +144,6 @@ impl Objects {
         table.told.iter().map(|(key, told)| (key.as_str(), table.assumed.get(key).unwrap_or(told)))
     }
 
-    pub fn is_empty(&self, kind: &'static str) -> bool {
-        self.table(kind).told.is_empty()
-    }
-
     /// What the object will be once a decision is written. Only for objects that are there.
     pub fn assume(&mut self, kind: &'static str, object: Arc<Value>) {
         let key = key_of(&object);

@@ -206,13 +206,16 @@ pub struct PodInfo {
     pub shape: Arc<PodShape>,
 }
 
+/// A shape, and the same with labels added.
+type Labelled = (Arc<PodShape>, Arc<PodShape>);
+
 /// Shapes in use, each held once.
 #[derive(Debug, Default)]
 pub struct Shapes {
     shapes: FxHashSet<Arc<PodShape>>,
     purge_at: usize,
     /// What `labelled` answered last: (shape, labels) -> shape. Bounded as `shapes` is.
-    labelled: FxHashMap<(usize, Vec<(Symbol, Symbol)>), (Arc<PodShape>, Arc<PodShape>)>,
+    labelled: FxHashMap<(usize, Vec<(Symbol, Symbol)>), Labelled>,
 }
 
 /// Shapes that no pod has are dropped once the table is this large, and whenever it has doubled since.

@@ -6,11 +6,12 @@
 
 use super::budgets::Budget;
 use super::cache::Slot;
-use super::cycle::{first_refusal, fit_message, refusal, state_at, Attempt};
-use super::framework::{Code, Framework, Reach, Reason, Rejection, State, World};
+use super::cycle::{fit_message, state_at, Attempt};
+use super::framework::{Code, Framework, Reason, Rejection, State, World};
 use super::interner::EMPTY;
 use super::node::NodeInfo;
 use super::pod::PodInfo;
+use super::refusal::{first_refusal, refusal, room_filter};
 use serde_json::{json, Value};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -252,16 +253,6 @@ impl<'a> Lower<'a> {
     }
 }
 
-/// The place of NodeResourcesFit among the filters, when no other depends on the pods of the node.
-fn light_place(attempt: &Attempt, pod: &PodInfo, framework: &Framework) -> Option<usize> {
-    let is_fit = |index: &usize| framework.plugins[*index].name() == "NodeResourcesFit";
-    let is_light = |index: &usize| {
-        is_fit(index) || matches!(framework.plugins[*index].reach(pod), Reach::Nothing | Reach::Facts)
-    };
-    let are_light = attempt.states.iter().all(Option::is_none) && attempt.filters.iter().all(is_light);
-    attempt.filters.iter().position(is_fit).filter(|_| are_light)
-}
-
 impl<'a> DryRun<'a> {
     fn new(attempt: &'a Attempt, pod: &'a PodInfo, framework: &'a Framework, world: &'a World<'a>) -> Self {
         DryRun {
@@ -272,7 +263,7 @@ impl<'a> DryRun<'a> {
             node: NodeInfo::default(),
             states: attempt.states.iter().map(|_| None).collect(),
             is_stateful: attempt.states.iter().any(Option::is_some),
-            light: light_place(attempt, pod, framework),
+            light: room_filter(pod, framework, &attempt.filters, &attempt.states),
             rejection: Rejection::default(),
             reasons: Vec::new(),
             lower: Vec::new(),

@@ -162,6 +162,9 @@ impl Required {
     }
 }
 
+/// What one pod adds to the score of nodes, by topology key.
+type Worths = Vec<(Symbol, i64)>;
+
 /// Which required terms of the incoming pod a shape matches.
 struct Matches {
     /// All of the affinity terms, and there are some.
@@ -195,11 +198,11 @@ impl Preferred {
 
     /// Adds the weights of the incoming pod's own terms, for every pod that they match.
     fn add_own(&mut self, toward: &[(i64, AffinityTerm)], world: &World) {
-        let worths = |shape: &PodShape| -> Vec<(Symbol, i64)> {
+        let worths = |shape: &PodShape| -> Worths {
             let matching = toward.iter().filter(|(_, term)| term.matches(shape, &[]));
             matching.map(|(weight, term)| (term.topology_key, *weight)).collect()
         };
-        let mut last: Option<(&Arc<PodShape>, Vec<(Symbol, i64)>)> = None;
+        let mut last: Option<(&Arc<PodShape>, Worths)> = None;
         for slot in world.cache.order() {
             let node = world.cache.info(*slot);
             for other in &node.pods {
