@@ -27,17 +27,15 @@ impl SelectIndex {
         if [before, after].into_iter().flatten().all(|version| version.object.is_none()) {
             return;
         }
-        if let (Some(before), Some(after)) = (before, after) {
-            if terms_of(before).eq(terms_of(after)) {
-                return;
-            }
-        }
+        // Most changes leave most terms as they are: only the others cost a walk into their lists.
+        let old: Vec<Term> = before.into_iter().flat_map(terms_of).collect();
+        let new: Vec<Term> = after.into_iter().flat_map(terms_of).collect();
         let mut name = String::new();
-        for term in before.into_iter().flat_map(terms_of) {
+        for term in old.iter().filter(|term| !new.contains(term)) {
             term.write(&mut name);
             self.remove(&name, &before.expect("its terms are walked").key);
         }
-        for term in after.into_iter().flat_map(terms_of) {
+        for term in new.iter().filter(|term| !old.contains(term)) {
             term.write(&mut name);
             self.insert(&name, &after.expect("its terms are walked").key);
         }
