@@ -6,6 +6,7 @@ Not here: when activities are asked (see `runner`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 
 from pyk8s.simulate.bench.cluster import Cluster
@@ -16,7 +17,7 @@ from pyk8s.simulate.bench.operations import Churn
 CHURN_INTERVAL_S = 0.5
 
 
-class Activity:
+class Activity(ABC):
     """Something done every so often until it is finished; times are monotonic."""
 
     def __init__(self, interval_s: float, start_s: float) -> None:
@@ -29,9 +30,9 @@ class Activity:
         self.due_s += self._interval_s * (missed + 1)
         await self.act(missed + 1)
 
+    @abstractmethod
     async def act(self, beat_count: int) -> None:
         """``beat_count`` beats have passed."""
-        raise NotImplementedError
 
 
 class ChurnActivity(Activity):

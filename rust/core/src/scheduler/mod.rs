@@ -53,7 +53,6 @@ mod resources;
 mod semantic_version;
 mod spread_constraints;
 mod template;
-mod time;
 mod volume_matching;
 mod volume_provisioning;
 mod volumes;

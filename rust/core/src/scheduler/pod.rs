@@ -14,9 +14,9 @@ use super::pod_affinity::PodAffinity;
 use super::pod_claims::PodClaims;
 use super::requests::PodRequests;
 use super::spread_constraints::PodSpread;
-use super::time;
 use super::volumes::PodVolumes;
 use super::SchedulerError;
+use crate::object::time::{Precision, Time};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
@@ -179,6 +179,12 @@ fn host_ports(spec: &manifest::PodSpec, symbols: &mut Interner) -> Vec<HostPort>
     ports
 }
 
+/// An RFC 3339 time in seconds since the epoch; None when it cannot be read.
+fn seconds_of(text: &str) -> Option<f64> {
+    let time = Time::parse(text, Precision::Seconds).ok()?;
+    Some(time.seconds as f64 + f64::from(time.nanos) / 1e9)
+}
+
 /// One pod as the engine knows it.
 #[derive(Debug, Clone)]
 pub struct PodInfo {
@@ -292,7 +298,7 @@ impl PodInfo {
                 && status.conditions.iter().flatten().any(manifest::Condition::is_preemption),
             gates: gates.map(|g| Arc::from(g.name.as_deref().unwrap_or_default())).collect(),
             is_never_preempting: spec.preemption_policy.as_deref() == Some("Never"),
-            start_s: status.start_time.as_deref().and_then(time::seconds),
+            start_s: status.start_time.as_deref().and_then(seconds_of),
             group: Arc::from(
                 spec.scheduling_group.as_ref().and_then(|g| g.pod_group_name.as_deref()).unwrap_or_default(),
             ),
